@@ -1,0 +1,112 @@
+"""Every error a user can meet, and the exit code each one ends the process with.
+
+    DockwrightError                 1   a predictable failure
+    ├── InputError                  3   a bundle, manifest or option that cannot be used as it is
+    ├── VariablesError              4   a variables file, a password, or variables that are missing
+    │   └── RecursionInVariables  101   a variable that refers to itself (as Calamari)
+    ├── PackageError                5   not found, corrupt, or refused as hostile
+    ├── TransformError              6   a configuration file that could not be changed as asked
+    ├── BuildError                  7   the Dockerfile failed
+    ├── RegistryError               8   refused, unreachable, or not what it claimed
+    ├── ContainerError              9   exits at once, never healthy, or its port is taken
+    ├── HostError                  10   the engine or the machine it runs on cannot be used
+    ├── SlotBusyError              11   another run holds the slot
+    ├── PlanChangedError           12   what was planned is not what would happen now
+    └── StorageError               13   disk full, home not writable, journal unusable
+
+0 is success, 2 a wrong command line, 100 a defect in dockwright itself, 130 an interrupt (Ctrl-C), 143 a
+termination.
+
+A message says what failed, on what, and what to do next, in one line. `output` carries the last lines that a
+build or a container printed; they are shown under the message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+EXIT_DEFECT = 100
+EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
+
+
+class DockwrightError(Exception):
+    """A failure that dockwright foresaw. Its text is one line for the user."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, output: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.output = tuple(output)
+
+
+class InputError(DockwrightError):
+    """A bundle, a manifest or an option that cannot be used as it is."""
+
+    exit_code = 3
+
+
+class VariablesError(DockwrightError):
+    """A variables file that cannot be read, or variables that are missing or wrong."""
+
+    exit_code = 4
+
+
+class RecursionInVariables(VariablesError):  # noqa: N818  the field's own word says it is an error
+    """A variable that, through others, refers to itself."""
+
+    exit_code = 101
+
+
+class PackageError(DockwrightError):
+    """A package that no feed has, that is corrupt, or that is refused."""
+
+    exit_code = 5
+
+
+class TransformError(DockwrightError):
+    """A configuration file that could not be changed as asked; it is left untouched."""
+
+    exit_code = 6
+
+
+class BuildError(DockwrightError):
+    """An image that could not be built."""
+
+    exit_code = 7
+
+
+class RegistryError(DockwrightError):
+    """A registry that refuses, is gone, or does not hold what it should."""
+
+    exit_code = 8
+
+
+class ContainerError(DockwrightError):
+    """A container that could not be started, or did not become healthy."""
+
+    exit_code = 9
+
+
+class HostError(DockwrightError):
+    """A container engine, or the way to it, that cannot be used."""
+
+    exit_code = 10
+
+
+class SlotBusyError(DockwrightError):
+    """Another run holds the slot."""
+
+    exit_code = 11
+
+
+class PlanChangedError(DockwrightError):
+    """What was planned and what would happen now differ."""
+
+    exit_code = 12
+
+
+class StorageError(DockwrightError):
+    """A disk that is full, a home that cannot be written, a journal that cannot be used."""
+
+    exit_code = 13

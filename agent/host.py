@@ -1,0 +1,218 @@
+"""What the agent needs of a container host, and the values that pass to and from it.
+
+`ContainerHost` has three implementations that pass one contract test suite: the Engine API
+(`agent/engine/api.py`), the docker command line over a remote shell, and an in-memory twin for tests
+(`agent/testing.py`). Failures are `HostError`, `BuildError`, `RegistryError` or `ContainerError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+LineSink = Callable[[str], None]
+"""Takes one line of foreign output, without its newline."""
+
+ByteProgress = Callable[[int, int], None]
+"""Takes (bytes done, bytes in all); the second is 0 while unknown."""
+
+OperatingSystem = Literal["linux", "windows"]
+ContainerState = Literal["created", "running", "restarting", "paused", "removing", "exited", "dead"]
+Health = Literal["none", "starting", "healthy", "unhealthy"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Platform:
+    """The engine's platform: `linux/amd64`, or `windows/amd64` with the host's build in `os_version`."""
+
+    os: OperatingSystem
+    architecture: str
+    os_version: str = ""
+    engine_version: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.os}/{self.architecture}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Credentials:
+    """A registry's or feed's user and secret. The secret never shows in a representation."""
+
+    username: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageInfo:
+    """An image as the engine holds it; `size` in bytes, `digests` as `repository@sha256:…`."""
+
+    id: str
+    tags: tuple[str, ...] = ()
+    digests: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    size: int = 0
+    os: str = ""
+    architecture: str = ""
+    os_version: str = ""
+    has_healthcheck: bool = False
+    exposed_ports: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildRequest:
+    """One image to build from `context`, a folder; `dockerfile` is relative to it.
+
+    `tags` are full references. `arguments` must hold no secrets: they end in the image's history.
+    """
+
+    context: Path
+    tags: tuple[str, ...]
+    dockerfile: str = "Dockerfile"
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    target: str = ""
+    platform: str = ""
+    pull: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Port:
+    """A published port: `host` on `address` leads to `container`. Host 0 lets the engine choose."""
+
+    container: int
+    host: int = 0
+    address: str = ""
+    protocol: Literal["tcp", "udp"] = "tcp"
+
+    def __str__(self) -> str:
+        address = f"{self.address}:" if self.address else ""
+        suffix = "" if self.protocol == "tcp" else f"/{self.protocol}"
+        return f"{address}{self.host or ''}:{self.container}{suffix}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Volume:
+    """A bind of a host folder, or a named volume, at `target` in the container."""
+
+    source: str
+    target: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContainerSpec:
+    """Everything needed to create one container. `environment` never shows in a representation."""
+
+    name: str
+    image: str
+    ports: tuple[Port, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    volumes: tuple[Volume, ...] = ()
+    network: str = ""
+    aliases: tuple[str, ...] = ()
+    restart: Literal["no", "on-failure", "always", "unless-stopped"] = "unless-stopped"
+    labels: Mapping[str, str] = field(default_factory=dict)
+    command: tuple[str, ...] = ()
+    stop_timeout: int = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContainerInfo:
+    """A container as the engine sees it now. `ports` are the published ones; times are ISO 8601, UTC."""
+
+    id: str
+    name: str
+    image: str
+    image_id: str
+    state: ContainerState
+    health: Health = "none"
+    exit_code: int = 0
+    error: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    ports: tuple[Port, ...] = ()
+    addresses: tuple[str, ...] = ()
+    created: str = ""
+    started: str = ""
+    finished: str = ""
+    restarts: int = 0
+    health_output: str = ""
+
+    @property
+    def running(self) -> bool:
+        return self.state == "running"
+
+
+class ContainerHost(Protocol):
+    """A container engine somewhere. Names and ids are interchangeable where a container is named."""
+
+    @property
+    def url(self) -> str:
+        """Where this is, as `--host` takes it, without any password."""
+        ...
+
+    @property
+    def address(self) -> str:
+        """The name or IP under which published ports answer, seen from the agent."""
+        ...
+
+    def platform(self) -> Platform: ...
+
+    def image(self, reference: str) -> ImageInfo | None:
+        """The image of that id or reference if the host has it; nothing is pulled."""
+        ...
+
+    def images(self, labels: Mapping[str, str]) -> list[ImageInfo]: ...
+
+    def pull(self, reference: str, credentials: Credentials | None, progress: ByteProgress) -> ImageInfo: ...
+
+    def build(self, request: BuildRequest, output: LineSink) -> ImageInfo:
+        """Build; each line the engine prints goes to `output`. BuildError names instruction and line."""
+        ...
+
+    def push(self, reference: str, credentials: Credentials | None, progress: ByteProgress) -> str:
+        """Push and return the manifest's digest (`sha256:…`)."""
+        ...
+
+    def tag(self, image: str, reference: str) -> None: ...
+
+    def remove_image(self, reference: str) -> None:
+        """Remove the reference (and the image with its last one); one that is not there is fine."""
+        ...
+
+    def find(self, labels: Mapping[str, str]) -> list[ContainerInfo]:
+        """All containers, running or not, that carry these labels; an empty value asks for the key only."""
+        ...
+
+    def publishing(self, port: Port) -> ContainerInfo | None:
+        """The running container that publishes this host port, if any."""
+        ...
+
+    def inspect(self, container: str) -> ContainerInfo | None: ...
+
+    def create(self, spec: ContainerSpec) -> ContainerInfo: ...
+
+    def start(self, container: str) -> None: ...
+
+    def stop(self, container: str, timeout: int) -> None:
+        """Ask it to end, and kill it after `timeout` seconds; one that does not run is fine."""
+        ...
+
+    def remove(self, container: str) -> None:
+        """Kill if need be and remove, with its anonymous volumes; one that is not there is fine."""
+        ...
+
+    def logs(self, container: str, tail: int) -> list[str]:
+        """The last `tail` lines of stdout and stderr together."""
+        ...
+
+    def wait(self, container: str, timeout: float) -> int:
+        """The exit code once it has ended; ContainerError after `timeout` seconds."""
+        ...
+
+    def copy_out(self, container: str, path: str) -> Iterator[bytes]:
+        """The file or folder as chunks of a tar stream."""
+        ...
+
+    def close(self) -> None: ...
