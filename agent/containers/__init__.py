@@ -1,0 +1,27 @@
+"""The last stage: an image becomes a running container, in the place of the one before."""
+
+from agent.containers.health import HealthSettings, await_healthy
+from agent.containers.labels import (
+    CONFIGURATION,
+    DEPLOYMENT,
+    RUN,
+    SLOT,
+    SPECIFICATION,
+)
+from agent.containers.replace import Replacement, replace, restore, serving
+from agent.containers.settings import RunSettings
+
+__all__ = [
+    "CONFIGURATION",
+    "DEPLOYMENT",
+    "RUN",
+    "SLOT",
+    "SPECIFICATION",
+    "HealthSettings",
+    "Replacement",
+    "RunSettings",
+    "await_healthy",
+    "replace",
+    "restore",
+    "serving",
+]

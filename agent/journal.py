@@ -1,0 +1,274 @@
+"""What the agent did: every deployment and every side effect of it, in one SQLite file under the home.
+
+Each side effect is written twice, intent before and done after, in a commit of its own, so that after a crash
+the journal shows how far the run came. What is running now is asked of the engine, never of the journal.
+Texts are masked before they are written.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from agent.errors import StorageError
+
+State = Literal["running", "succeeded", "failed", "interrupted"]
+Kind = Literal["deployment", "runbook-run", "rollback"]
+
+SCHEMA_VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE runs (
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL, kind TEXT NOT NULL, slot TEXT NOT NULL,
+    release TEXT NOT NULL, project TEXT NOT NULL, environment TEXT NOT NULL, tenant TEXT NOT NULL,
+    step TEXT NOT NULL, host TEXT NOT NULL, process INTEGER NOT NULL, started TEXT NOT NULL,
+    finished TEXT NOT NULL DEFAULT '', state TEXT NOT NULL DEFAULT 'running', error TEXT NOT NULL DEFAULT '',
+    image TEXT NOT NULL DEFAULT '', digest TEXT NOT NULL DEFAULT '', container TEXT NOT NULL DEFAULT '',
+    configuration TEXT NOT NULL DEFAULT '', boot_seconds REAL, outputs TEXT NOT NULL DEFAULT '{}',
+    target TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX runs_by_slot ON runs (slot, number);
+CREATE TABLE effects (
+    run INTEGER NOT NULL REFERENCES runs (number), sequence INTEGER NOT NULL, stage TEXT NOT NULL,
+    kind TEXT NOT NULL, name TEXT NOT NULL, intent TEXT NOT NULL, done TEXT NOT NULL DEFAULT '',
+    failed TEXT NOT NULL DEFAULT '', PRIMARY KEY (run, sequence)
+);
+CREATE TABLE packages (
+    run INTEGER NOT NULL REFERENCES runs (number), name TEXT NOT NULL, id TEXT NOT NULL,
+    version TEXT NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL
+);
+CREATE TABLE changes (
+    run INTEGER NOT NULL REFERENCES runs (number), feature TEXT NOT NULL, file TEXT NOT NULL,
+    place TEXT NOT NULL, rule TEXT NOT NULL, old TEXT, new TEXT
+);
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecord:
+    """One deployment, runbook run or rollback. Times are ISO 8601 in UTC; `target` is what a rollback went to."""
+
+    number: int
+    id: str
+    kind: Kind
+    slot: str
+    release: str
+    project: str
+    environment: str
+    tenant: str
+    step: str
+    host: str
+    process: int
+    started: str
+    finished: str
+    state: State
+    error: str
+    image: str
+    digest: str
+    container: str
+    configuration: str
+    boot_seconds: float | None
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    target: str = ""
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took, if it has ended."""
+        if not self.finished:
+            return None
+        return (datetime.fromisoformat(self.finished) - datetime.fromisoformat(self.started)).total_seconds()
+
+
+@dataclass(frozen=True, kw_only=True)
+class EffectRecord:
+    """One side effect: `done` and `failed` are empty while (or if ever) it has not come so far."""
+
+    stage: str
+    kind: str
+    name: str
+    intent: str
+    done: str
+    failed: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewRun:
+    """What is known of a run when it begins."""
+
+    id: str
+    kind: Kind
+    slot: str
+    release: str
+    project: str
+    environment: str
+    tenant: str
+    step: str
+    host: str
+    target: str = ""
+
+
+class Journal:
+    """The journal under a home. Safe for several processes; one connection per object, one thread at a time."""
+
+    def __init__(self, path: Path, mask: Callable[[str], str] = str) -> None:
+        self._path = path
+        self._mask = mask
+        with self._storing():
+            self._database = _connect(path)
+
+    def begin(self, run: NewRun) -> RunEntry:
+        """Note that a run begins; from now on it is `running` until its entry says otherwise."""
+        values = {name: getattr(run, name) for name in NewRun.__dataclass_fields__}
+        values |= {"process": os.getpid(), "started": _now()}
+        columns, marks = ", ".join(values), ", ".join("?" * len(values))
+        with self._storing():
+            cursor = self._database.execute(
+                f"INSERT INTO runs ({columns}) VALUES ({marks})",  # noqa: S608  our own column names
+                tuple(values.values()),
+            )
+        assert cursor.lastrowid is not None
+        return RunEntry(self, cursor.lastrowid)
+
+    def entry(self, record: RunRecord) -> RunEntry:
+        """The open entry of a run that another process began."""
+        return RunEntry(self, record.number)
+
+    def runs(self, slot: str = "", limit: int = -1) -> list[RunRecord]:
+        """The newest runs first, of one slot or of all."""
+        where, values = ("WHERE slot = ?", (slot,)) if slot else ("", ())
+        return self._select(f"{where} ORDER BY number DESC LIMIT ?", (*values, limit))
+
+    def unfinished(self, slot: str) -> list[RunRecord]:
+        """Runs of the slot that began and never ended, the newest first."""
+        return self._select("WHERE slot = ? AND state = 'running' ORDER BY number DESC", (slot,))
+
+    def slots(self) -> list[str]:
+        """Every slot something was deployed to, the latest first."""
+        with self._storing():
+            rows = self._database.execute("SELECT slot FROM runs GROUP BY slot ORDER BY MAX(number) DESC")
+            return [row["slot"] for row in rows]
+
+    def effects(self, record: RunRecord) -> list[EffectRecord]:
+        """The side effects of one run, in order."""
+        with self._storing():
+            rows = self._database.execute(
+                "SELECT stage, kind, name, intent, done, failed FROM effects WHERE run = ? ORDER BY sequence",
+                (record.number,),
+            ).fetchall()
+        return [EffectRecord(**dict(row)) for row in rows]
+
+    def close(self) -> None:
+        self._database.close()
+
+    def _select(self, clause: str, values: Sequence[object]) -> list[RunRecord]:
+        with self._storing():
+            rows = self._database.execute(f"SELECT * FROM runs {clause}", values).fetchall()  # noqa: S608
+        return [RunRecord(**{**dict(row), "outputs": json.loads(row["outputs"])}) for row in rows]
+
+    @contextmanager
+    def _storing(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise StorageError(
+                f"the journal {self._path} cannot be used: {error}; see that its disk has room and is writable"
+            ) from error
+
+
+class RunEntry:
+    """The journal's page for one run."""
+
+    def __init__(self, journal: Journal, number: int) -> None:
+        self._journal = journal
+        self._number = number
+
+    @contextmanager
+    def effect(self, stage: str, kind: str, name: str) -> Iterator[None]:
+        """Note the intent, let it happen, note that it is done; or that it failed, and why."""
+        sequence = self._intend(stage, kind, name)
+        try:
+            yield
+        except BaseException as error:
+            self._close_effect(sequence, "failed", self._mask(f"{type(error).__name__}: {error}"))
+            raise
+        self._close_effect(sequence, "done", _now())
+
+    def packages(self, rows: Sequence[tuple[str, str, str, str, int]]) -> None:
+        """Note what the run is made of: (name, id, version, sha256, size in bytes)."""
+        self._write_many("INSERT INTO packages VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+    def changes(self, rows: Sequence[tuple[str, str, str, str, str | None, str | None]]) -> None:
+        """Note what was changed in files: (feature, file, place, rule, old, new), secrets masked again here."""
+        masked = [tuple(None if text is None else self._mask(text) for text in row) for row in rows]
+        self._write_many("INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?, ?)", masked)
+
+    def finish(self, state: State, error: str = "", **facts: object) -> None:
+        """Note the end. `facts` are columns: image, digest, container, configuration, boot_seconds, outputs."""
+        values: dict[str, object] = {"state": state, "error": self._mask(error), "finished": _now()}
+        outputs = facts.pop("outputs", None)
+        if isinstance(outputs, Mapping):
+            facts["outputs"] = json.dumps({name: self._mask(str(value)) for name, value in outputs.items()})
+        values |= facts
+        assignments = ", ".join(f"{column} = ?" for column in values)
+        self._write(f"UPDATE runs SET {assignments} WHERE number = ?", (*values.values(), self._number))  # noqa: S608
+
+    def _intend(self, stage: str, kind: str, name: str) -> int:
+        with self._journal._storing():
+            row = self._journal._database.execute(
+                "INSERT INTO effects (run, sequence, stage, kind, name, intent) "
+                "SELECT ?, COALESCE(MAX(sequence), 0) + 1, ?, ?, ?, ? FROM effects WHERE run = ? RETURNING sequence",
+                (self._number, stage, kind, self._mask(name), _now(), self._number),
+            ).fetchone()
+        return int(row["sequence"])
+
+    def _close_effect(self, sequence: int, column: Literal["done", "failed"], text: str) -> None:
+        self._write(
+            f"UPDATE effects SET {column} = ? WHERE run = ? AND sequence = ?",  # noqa: S608
+            (text, self._number, sequence),
+        )
+
+    def _write(self, statement: str, values: Sequence[object]) -> None:
+        with self._journal._storing():
+            self._journal._database.execute(statement, values)
+
+    def _write_many(self, statement: str, rows: Sequence[Sequence[object]]) -> None:
+        with self._journal._storing():
+            self._journal._database.execute("BEGIN IMMEDIATE")
+            self._journal._database.executemany(statement, [(self._number, *row) for row in rows])
+            self._journal._database.execute("COMMIT")
+
+    def _mask(self, text: str) -> str:
+        return self._journal._mask(text)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    database = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+    database.row_factory = sqlite3.Row
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = FULL")
+    _migrate(database, path)
+    return database
+
+
+def _migrate(database: sqlite3.Connection, path: Path) -> None:
+    database.execute("BEGIN IMMEDIATE")
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    if version == 0:
+        for statement in _SCHEMA.split(";"):
+            database.execute(statement)
+        database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    database.execute("COMMIT")
+    if version > SCHEMA_VERSION:
+        raise StorageError(f"the journal {path} was written by a newer dockwright; install that version or newer")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

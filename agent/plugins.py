@@ -1,0 +1,53 @@
+"""Finding steps and hosts by entry point: ours register the way anybody's do."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from agent.documents import closest
+from agent.errors import HostError, InputError
+from agent.host import ContainerHost
+from agent.step import Step
+
+STEPS = "dockwright.steps"
+HOSTS = "dockwright.hosts"
+DEFAULT_HOST = "unix://"
+
+
+def load_step(name: str) -> Step:
+    """The step of that name. InputError if no installed package provides it."""
+    point = _find(STEPS, name)
+    if point is None:
+        raise InputError(f"step.yaml: no step is called '{name}'{closest(name, _names(STEPS))}")
+    step: Step = _load(point)()
+    return step
+
+
+def connect(url: str) -> ContainerHost:
+    """The container host behind a URL such as `unix:///var/run/docker.sock`, by the URL's scheme."""
+    scheme, separator, _ = url.partition("://")
+    point = _find(HOSTS, scheme) if separator else None
+    if point is None:
+        raise HostError(f"no kind of host is known for '{url}'; hosts begin with {_schemes()}")
+    host: ContainerHost = _load(point)(url)
+    return host
+
+
+def _find(group: str, name: str) -> EntryPoint | None:
+    return next(iter(entry_points(group=group, name=name)), None)
+
+
+def _load(point: EntryPoint) -> Any:
+    try:
+        return point.load()
+    except (ImportError, AttributeError) as error:
+        raise InputError(f"'{point.name}' ({point.value}) is installed but cannot be loaded: {error}") from error
+
+
+def _names(group: str) -> tuple[str, ...]:
+    return tuple(sorted({point.name for point in entry_points(group=group)}))
+
+
+def _schemes() -> str:
+    return ", ".join(f"{name}://" for name in _names(HOSTS))

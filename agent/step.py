@@ -1,0 +1,113 @@
+"""What a step is: the small contract between the runner and everything that can be done.
+
+A step is found by its name in the entry point group `dockwright.steps`. It gets a `StepContext` and returns an
+`Outcome`. One that can also say what it would do has a `plan` method (see `PlannableStep`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, Protocol, TypeVar, runtime_checkable
+
+from agent.documents import convert
+from agent.host import ContainerHost
+from agent.packages import Feed, PackageCache, PackageReference
+from agent.plan import Plan
+from agent.report import Report
+from agent.variables import Variables
+
+T = TypeVar("T")
+
+DeploymentKind = Literal["deployment", "runbook-run"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """One deployment or runbook run, as the server names it. `id` is `Deployments-75` or `RunbookRuns-3`."""
+
+    id: str
+    kind: DeploymentKind
+    release: str
+    project: str
+    environment: str
+    tenant: str
+    step: str
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Octopus's own labels for images and containers, `Octopus.Environment.Name` and the like."""
+
+    @property
+    def slot(self) -> str:
+        """What a newer deployment replaces: project / environment / tenant / step, in lower case."""
+        return "/".join((self.project, self.environment, self.tenant or "untenanted", self.step)).lower()
+
+    @property
+    def suffix(self) -> str:
+        """`deployments-75`: the part of tags and container names that is this deployment's own."""
+        return self.id.lower()
+
+
+class Effects(Protocol):
+    """Where a step notes each side effect: intent before, done after (see `agent/journal.py`)."""
+
+    def effect(self, stage: str, kind: str, name: str) -> AbstractContextManager[None]: ...
+
+
+class SwapGuard(Protocol):
+    """Watches over a replacement from outside this process (see `agent/guard.py`)."""
+
+    def __call__(self) -> AbstractContextManager[None]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepContext:
+    """Everything a step may use. `inputs` are evaluated: no `#{…}` is left in them."""
+
+    deployment: Deployment
+    inputs: Mapping[str, object]
+    variables: Variables
+    packages: tuple[PackageReference, ...]
+    feeds: Mapping[str, Feed]
+    cache: PackageCache
+    work: Path
+    report: Report
+    journal: Effects
+    guard: SwapGuard
+    connect: Callable[[], ContainerHost]
+
+    @cached_property
+    def host(self) -> ContainerHost:
+        """The container host, reached for at the first use."""
+        return self.connect()
+
+    def decode(self, type_: type[T]) -> T:
+        """The inputs as the step's own manifest type; unknown keys are refused with a suggestion."""
+        return convert(dict(self.inputs), type_, where="step.yaml: inputs")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a step leaves behind: output variables, and what the journal keeps of it."""
+
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    image: str = ""
+    digest: str = ""
+    container: str = ""
+    configuration: str = ""
+    boot_seconds: float | None = None
+
+
+class Step(Protocol):
+    """Anything that can be deployed or run."""
+
+    def run(self, context: StepContext) -> Outcome: ...
+
+
+@runtime_checkable
+class PlannableStep(Protocol):
+    """A step that can say what `run` would do, without doing it."""
+
+    def plan(self, context: StepContext) -> Plan: ...
