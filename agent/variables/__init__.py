@@ -1,0 +1,7 @@
+"""What a deployment knows: variables, the files they come from, and the language their values may speak."""
+
+from agent.variables.octostache import Evaluation
+from agent.variables.variable import Variable
+from agent.variables.variables import Variables
+
+__all__ = ["Evaluation", "Variable", "Variables"]

@@ -1,0 +1,5 @@
+"""The `#{...}` language. It knows strings and variables only: no files, no logging."""
+
+from agent.variables.octostache.evaluator import Evaluation, Evaluator
+
+__all__ = ["Evaluation", "Evaluator"]
