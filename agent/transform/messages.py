@@ -1,0 +1,50 @@
+"""What the transforms have to say. They never print: they return messages, and the caller reports them.
+
+Levels and facts are Calamari's, so that logs read as a deployment's always did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from agent.errors import TransformError
+
+Level = Literal["verbose", "info", "warn", "error"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """One line for the deployment's log."""
+
+    level: Level
+    text: str
+
+
+class TransformFailure(TransformError):  # noqa: N818  it is its parent, with more to say
+    """A TransformError that brings along what was said before it. Nothing has been written when it is raised."""
+
+    def __init__(self, message: str, *, messages: Sequence[Message] = (), output: Sequence[str] = ()) -> None:
+        super().__init__(message, output=output)
+        self.messages = tuple(messages)
+
+
+def verbose(text: str) -> Message:
+    """A line that is shown only when asked for."""
+    return Message(level="verbose", text=text)
+
+
+def info(text: str) -> Message:
+    """A line of the ordinary log."""
+    return Message(level="info", text=text)
+
+
+def warn(text: str) -> Message:
+    """A line that marks the deployment as one with warnings."""
+    return Message(level="warn", text=text)
+
+
+def error(text: str) -> Message:
+    """A line shown as an error; whether the run fails is said by an exception, not by this."""
+    return Message(level="error", text=text)

@@ -1,0 +1,55 @@
+"""The variables that may name a place in a structured file, sorted once for all files of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+
+from agent.transform.text import clean
+from agent.variables import Variables
+
+
+class Candidates:
+    """`Names` over a deployment's variables. Values are evaluated when a place asks for them, and only once."""
+
+    def __init__(self, variables: Variables) -> None:
+        self._variables = variables
+        self._values: dict[str, str | None] = {}
+
+    @cached_property
+    def all(self) -> tuple[str, ...]:
+        """Every name, in order."""
+        return tuple(self._variables)
+
+    @cached_property
+    def paths(self) -> Mapping[str, str]:
+        """JSON and YAML leave out Octopus's own names, but not `Octopus:Section`. As Calamari."""
+        return {fold(name): name for name in self.all if _may_be_path(name)}
+
+    @cached_property
+    def keys(self) -> Mapping[str, str]:
+        """Properties leave out every name that begins with `Octopus`. As Calamari."""
+        return {fold(name): name for name in self.all if not fold(name).startswith("OCTOPUS")}
+
+    def value(self, name: str) -> str | None:
+        """The evaluated value, without what no file can hold."""
+        if name not in self._values:
+            value = self._variables.get(name)
+            self._values[name] = None if value is None else clean(value)
+        return self._values[name]
+
+    def is_sensitive(self, name: str) -> bool:
+        """Whether the value is a secret, or made of one."""
+        return self._variables.is_sensitive(name)
+
+
+def fold(text: str) -> str:
+    """The form in which names are compared without case: .NET's ordinal one, a character for a character."""
+    if text.isascii():
+        return text.upper()
+    return "".join(upper if len(upper := character.upper()) == 1 else character for character in text)
+
+
+def _may_be_path(name: str) -> bool:
+    folded = fold(name)
+    return not folded.startswith("OCTOPUS") or folded.startswith("OCTOPUS:")
