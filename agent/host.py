@@ -64,7 +64,8 @@ class ImageInfo:
 class BuildRequest:
     """One image to build from `context`, a folder; `dockerfile` is relative to it.
 
-    `tags` are full references. `arguments` must hold no secrets: they end in the image's history.
+    `tags` are full references, given once the image is whole. `arguments` must hold no secrets: they end in
+    the image's history. `credentials` are for base images in private registries, by the registry's name.
     """
 
     context: Path
@@ -75,6 +76,7 @@ class BuildRequest:
     target: str = ""
     platform: str = ""
     pull: bool = False
+    credentials: Mapping[str, Credentials] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,336 @@
+"""ContainerHost over the Engine API.
+
+Calls go through docker-py's low-level client. Those that stream (build, pull, push, logs) are sent by hand on
+the same client: docker-py would copy the build context to disk first, would add every login it finds in the
+user's Docker configuration, and refuses names that Docker accepts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from time import monotonic, sleep
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from agent.engine import translate, wire
+from agent.engine.build_context import stream_context
+from agent.engine.build_output import Source, build_failure, decode_events, follow_build
+from agent.engine.container_logs import last_lines
+from agent.engine.dockerfile import instructions
+from agent.engine.failures import absent, explanation, is_timeout, registry_refusal, translated
+from agent.engine.transfer import follow_transfer
+from agent.engine.translate import checked_container, checked_image
+from agent.errors import BuildError, ContainerError, DockwrightError, HostError, RegistryError
+from agent.host import (
+    BuildRequest,
+    ByteProgress,
+    ContainerInfo,
+    ContainerSpec,
+    Credentials,
+    ImageInfo,
+    LineSink,
+    Platform,
+    Port,
+)
+
+if TYPE_CHECKING:
+    from docker import APIClient  # noqa: TID251
+    from requests import Response
+
+CALL_SECONDS = 60
+"""How long the engine may take to accept a request or a part of one."""
+
+BUILD_SILENCE = 3600
+"""Seconds in which a build may print nothing: a compiler may be busy."""
+
+TRANSFER_SILENCE = 600
+"""Seconds without progress after which a pull or a push is given up."""
+
+_REMOVAL_SECONDS = 30.0
+
+
+class EngineHost:
+    """A ContainerHost whose engine `client` speaks to. `url` and `address` are as the Protocol says."""
+
+    def __init__(self, client: APIClient, url: str, address: str) -> None:
+        self._client = client
+        self._url = url
+        self._address = address
+
+    @property
+    def url(self) -> str:
+        return self._url
+
+    @property
+    def address(self) -> str:
+        return self._address
+
+    def platform(self) -> Platform:
+        with self._calls("ask for its platform", HostError):
+            version = msgspec.convert(self._client.version(), wire.Version)
+            about = self._client.info() if version.os == "windows" else {}
+            return translate.platform(version, msgspec.convert(about, wire.Information))
+
+    def image(self, reference: str) -> ImageInfo | None:
+        name = checked_image(reference)
+        with self._calls(f"inspect the image {reference}", HostError):
+            try:
+                found = self._client.inspect_image(name)  # type: ignore[no-untyped-call]
+            except absent():
+                return None
+            return translate.image_info(msgspec.convert(found, wire.Image))
+
+    def images(self, labels: Mapping[str, str]) -> list[ImageInfo]:
+        with self._calls("list images", HostError):
+            found = self._client.images(filters=translate.label_filters(labels))
+            listed = msgspec.convert(found, list[wire.ListedImage])
+        inspected = (self.image(entry.id) for entry in listed)
+        return [info for info in inspected if info is not None]
+
+    def pull(self, reference: str, credentials: Credentials | None, progress: ByteProgress) -> ImageInfo:
+        repository, tag = translate.split_reference(checked_image(reference))
+        parameters = {"fromImage": repository, "tag": tag}
+        header = translate.auth_header(credentials)
+        with (
+            self._calls(f"pull {reference}", RegistryError),
+            self._posted("/images/create", parameters, header, silence=TRANSFER_SILENCE) as response,
+        ):
+            if message := _refusal(response):
+                raise registry_refusal("pull", reference, message)
+            follow_transfer(_events(response), "pull", reference, progress)
+        image = self.image(reference)
+        if image is None:
+            raise RegistryError(f"{self._url}: pulled {reference}, but the engine does not have it; try again")
+        return image
+
+    def build(self, request: BuildRequest, output: LineSink) -> ImageInfo:
+        source = _source(request)
+        for tag in request.tags:
+            checked_image(tag)
+        header = {"Content-Type": "application/x-tar", **translate.auth_table_header(request.credentials)}
+        context = stream_context(request.context, request.dockerfile)
+        with self._calls(f"build {request.dockerfile}", BuildError):
+            parameters = translate.build_parameters(request)
+            with self._posted("/build", parameters, header, silence=BUILD_SILENCE, body=context) as response:
+                if message := _refusal(response):
+                    raise build_failure(source, 0, wire.Event(error=message), ())
+                built = follow_build(_events(response), source, output)
+        for tag in request.tags:
+            self.tag(built, tag)
+        image = self.image(built)
+        if image is None:
+            raise BuildError(f"{self._url}: the image {built} vanished after its build; build it again")
+        return image
+
+    def push(self, reference: str, credentials: Credentials | None, progress: ByteProgress) -> str:
+        repository, tag = translate.split_reference(checked_image(reference))
+        header = translate.auth_header(credentials)
+        with self._calls(f"push {reference}", RegistryError):
+            path = f"/images/{repository}/push"
+            with self._posted(path, {"tag": tag}, header, silence=TRANSFER_SILENCE) as response:
+                if message := _refusal(response):
+                    raise registry_refusal("push", reference, message)
+                digest = follow_transfer(_events(response), "push", reference, progress)
+        return digest or self._known_digest(reference, repository)
+
+    def tag(self, image: str, reference: str) -> None:
+        repository, tag = translate.split_reference(checked_image(reference))
+        with self._calls(f"tag {image} as {reference}", BuildError):
+            self._client.tag(checked_image(image), repository, tag)
+
+    def remove_image(self, reference: str) -> None:
+        name = checked_image(reference)
+        with self._calls(f"remove the image {reference}", ContainerError):
+            try:
+                self._client.remove_image(name)
+            except absent():
+                return
+
+    def find(self, labels: Mapping[str, str]) -> list[ContainerInfo]:
+        with self._calls("list containers", HostError):
+            found = self._client.containers(all=True, filters=translate.label_filters(labels))
+            listed = msgspec.convert(found, list[wire.ListedContainer])
+        inspected = (self.inspect(entry.id) for entry in listed)
+        return [info for info in inspected if info is not None]
+
+    def publishing(self, port: Port) -> ContainerInfo | None:
+        with self._calls("list containers", HostError):
+            listed = msgspec.convert(self._client.containers(), list[wire.ListedContainer])
+        for entry in listed:
+            for used in entry.ports or ():
+                same = used.public == port.host and (used.protocol or "tcp") == port.protocol
+                if same and translate.overlaps(port, used.address):
+                    return self.inspect(entry.id)
+        return None
+
+    def inspect(self, container: str) -> ContainerInfo | None:
+        found = self._inspected(container)
+        return None if found is None else translate.container_info(found)
+
+    def create(self, spec: ContainerSpec) -> ContainerInfo:
+        name = checked_container(spec.name)
+        checked_image(spec.image)
+        config = translate.container_config(spec)
+        with self._calls(f"create the container {name}", ContainerError):
+            created = self._client.create_container_from_config(config, name=name)  # type: ignore[no-untyped-call]
+        return self._present(str(created["Id"]))
+
+    def start(self, container: str) -> None:
+        with self._calls(f"start {container}", ContainerError):
+            self._client.start(checked_container(container))
+
+    def stop(self, container: str, timeout: int) -> None:
+        with self._calls(f"stop {container}", ContainerError):
+            self._client.stop(checked_container(container), timeout=timeout)
+
+    def remove(self, container: str) -> None:
+        name = checked_container(container)
+        with self._calls(f"remove {container}", ContainerError):
+            try:
+                self._client.remove_container(name, v=True, force=True)
+            except absent():
+                return
+            except _api_error() as error:
+                if "already in progress" not in explanation(error):
+                    raise
+                self._await_removal(name)
+
+    def logs(self, container: str, tail: int) -> list[str]:
+        found = self._inspected(container)
+        if found is None:
+            raise ContainerError(f"{self._url}: cannot read the output of {container}: there is no such container")
+        terminal = bool(found.config and found.config.tty)
+        url = f"{self._versioned}/containers/{found.id}/logs"
+        parameters = {"stdout": "1", "stderr": "1", "tail": str(tail)}
+        with (
+            self._calls(f"read the output of {container}", ContainerError),
+            self._client.get(url, params=parameters, stream=True, timeout=CALL_SECONDS) as response,
+        ):
+            if message := _refusal(response):
+                return [message] if tail else []
+            return last_lines(response.iter_content(None), framed=not terminal, tail=tail)
+
+    def wait(self, container: str, timeout: float) -> int:
+        name = checked_container(container)
+        with self._calls(f"wait for {container}", ContainerError):
+            try:
+                ended = self._client.wait(name, timeout=timeout)  # type: ignore[arg-type]  # requests takes floats
+            except _no_answer() as error:
+                if not is_timeout(error):
+                    raise
+                raise ContainerError(f"{self._url}: {container} had not ended after {timeout:g} s") from error
+            return msgspec.convert(ended, wire.Ended).status_code or 0
+
+    def copy_out(self, container: str, path: str) -> Iterator[bytes]:
+        doing = f"copy {path} out of {container}"
+        with self._calls(doing, ContainerError):
+            chunks, _ = self._client.get_archive(checked_container(container), path)
+        return self._guarded(chunks, doing)
+
+    def close(self) -> None:
+        self._client.close()
+
+    @property
+    def _versioned(self) -> str:
+        return f"{self._client.base_url}/v{self._client.api_version}"
+
+    def _calls(self, doing: str, failure: type[DockwrightError]) -> AbstractContextManager[None]:
+        return translated(self._url, doing, failure)
+
+    @contextmanager
+    def _posted(
+        self,
+        path: str,
+        parameters: Mapping[str, str],
+        headers: Mapping[str, str],
+        *,
+        silence: int,
+        body: Iterable[bytes] = (),
+    ) -> Iterator[Response]:
+        """The answer as it streams in. Leaving early hangs up, upon which the engine stops what it does."""
+        response = self._client.post(
+            self._versioned + path,
+            params=parameters,
+            headers=headers,
+            data=body or None,
+            stream=True,
+            timeout=(CALL_SECONDS, silence),
+        )
+        with response:
+            yield response
+
+    def _inspected(self, container: str) -> wire.Container | None:
+        name = checked_container(container)
+        with self._calls(f"inspect {container}", HostError):
+            try:
+                return msgspec.convert(self._client.inspect_container(name), wire.Container)
+            except absent():
+                return None
+
+    def _present(self, container: str) -> ContainerInfo:
+        info = self.inspect(container)
+        if info is None:
+            raise ContainerError(f"{self._url}: the container {container} vanished as soon as it was created")
+        return info
+
+    def _known_digest(self, reference: str, repository: str) -> str:
+        image = self.image(reference)
+        for known in image.digests if image else ():
+            name, _, digest = known.partition("@")
+            if name == repository:
+                return digest
+        raise RegistryError(f"{self._url}: pushed {reference}, but the engine does not say with which digest")
+
+    def _await_removal(self, name: str) -> None:
+        deadline = monotonic() + _REMOVAL_SECONDS
+        while self.inspect(name) is not None:
+            if monotonic() > deadline:
+                raise ContainerError(f"{self._url}: the engine is still removing {name}; try again later")
+            sleep(0.1)
+
+    def _guarded(self, chunks: Iterable[bytes], doing: str) -> Iterator[bytes]:
+        with self._calls(doing, ContainerError):
+            yield from chunks
+
+
+def _source(request: BuildRequest) -> Source:
+    path = request.context / request.dockerfile
+    try:
+        with path.open("rb") as file:
+            text = file.read(1_000_000).decode("utf-8", "replace")
+    except OSError as error:
+        raise BuildError(f"{path}: the Dockerfile cannot be read ({error.strerror})") from error
+    return Source(dockerfile=request.dockerfile, instructions=tuple(instructions(text)))
+
+
+def _events(response: Response) -> Iterator[wire.Event]:
+    return decode_events(response.iter_content(None))
+
+
+def _refusal(response: Response) -> str:
+    """What the engine says instead of doing it, or "" if it does."""
+    if response.status_code < 400:
+        return ""
+    text = response.raw.read(64 * 1024, decode_content=True).decode("utf-8", "replace")
+    try:
+        return msgspec.json.decode(text, type=_Message).message
+    except (msgspec.DecodeError, UnicodeError):
+        return text.strip() or f"HTTP {response.status_code}"
+
+
+class _Message(msgspec.Struct):
+    message: str
+
+
+def _api_error() -> type[Exception]:
+    from docker.errors import APIError  # noqa: TID251
+
+    return APIError
+
+
+def _no_answer() -> type[Exception]:
+    from requests import RequestException
+
+    return RequestException

@@ -1,0 +1,241 @@
+"""Between our values and the engine's JSON: pure functions, so that they can be tested without an engine."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, cast, get_args
+
+from agent.engine import wire
+from agent.errors import ContainerError, HostError
+from agent.host import (
+    BuildRequest,
+    ContainerInfo,
+    ContainerSpec,
+    ContainerState,
+    Credentials,
+    Health,
+    ImageInfo,
+    Platform,
+    Port,
+)
+
+_EVERY_ADDRESS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104  compared with, not bound to
+_NEVER = "0001-01-01T00:00:00Z"
+_CONTAINER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
+_IMAGE_NAME = re.compile(r"(?!.*(?://|/\.))[A-Za-z0-9\[][A-Za-z0-9._:/@\[\]-]*\Z")
+
+
+def container_info(found: wire.Container) -> ContainerInfo:
+    state = found.state or wire.State()
+    config = found.config or wire.Config()
+    health = state.health or wire.HealthState()
+    return ContainerInfo(
+        id=found.id,
+        name=(found.name or "").lstrip("/"),
+        image=config.image or "",
+        image_id=found.image or "",
+        state=_state(state.status),
+        health=_health(health.status),
+        exit_code=state.exit_code or 0,
+        error=state.error or ("it ran out of memory and was killed" if state.oom_killed else ""),
+        labels=config.labels or {},
+        ports=_published(found),
+        addresses=_addresses(found.network_settings),
+        created=_time(found.created),
+        started=_time(state.started_at),
+        finished=_time(state.finished_at),
+        restarts=found.restart_count or 0,
+        health_output=((health.log or [wire.HealthEntry()])[-1].output or "").strip(),
+    )
+
+
+def image_info(found: wire.Image) -> ImageInfo:
+    config = found.config or wire.Config()
+    test = (config.healthcheck.test if config.healthcheck else None) or []
+    return ImageInfo(
+        id=found.id,
+        tags=tuple(found.repo_tags or ()),
+        digests=tuple(found.repo_digests or ()),
+        labels=config.labels or {},
+        size=found.size or 0,
+        os=found.os or "",
+        architecture=found.architecture or "",
+        os_version=found.os_version or "",
+        has_healthcheck=bool(test) and test != ["NONE"],
+        exposed_ports=tuple(sorted(config.exposed_ports or ())),
+    )
+
+
+def platform(version: wire.Version, information: wire.Information) -> Platform:
+    """`os_version` is filled for Windows only: there an image must fit the host's build."""
+    windows = version.os == "windows"
+    return Platform(
+        os="windows" if windows else "linux",
+        architecture=version.arch or "",
+        os_version=(information.os_version or "") if windows else "",
+        engine_version=version.version or "",
+    )
+
+
+def container_config(spec: ContainerSpec) -> dict[str, Any]:
+    """The body of `POST /containers/create`.
+
+    Binds go as mounts: a source that is not there is then an error, where the older form would create it as
+    an empty folder, and colons in paths need no quoting.
+    """
+    network = {spec.network: {"Aliases": list(spec.aliases)}} if spec.network else {}
+    return {
+        "Image": spec.image,
+        "Env": [f"{name}={value}" for name, value in spec.environment.items()],
+        "Labels": dict(spec.labels),
+        "StopTimeout": spec.stop_timeout,
+        "ExposedPorts": {_port_key(port): {} for port in spec.ports},
+        **({"Cmd": list(spec.command)} if spec.command else {}),
+        "HostConfig": {
+            "PortBindings": _bindings(spec.ports),
+            "RestartPolicy": {"Name": spec.restart},
+            "Mounts": [_mount(v.source, v.target, read_only=v.read_only) for v in spec.volumes],
+            **({"NetworkMode": spec.network} if spec.network else {}),
+        },
+        **({"NetworkingConfig": {"EndpointsConfig": network}} if spec.aliases else {}),
+    }
+
+
+def build_parameters(request: BuildRequest) -> dict[str, str]:
+    """The query of `POST /build`, without tags: an image is tagged only once it is whole."""
+    optional = {
+        "buildargs": json.dumps(dict(request.arguments)) if request.arguments else "",
+        "labels": json.dumps(dict(request.labels)) if request.labels else "",
+        "target": request.target,
+        "platform": request.platform,
+        "pull": "1" if request.pull else "",
+    }
+    always = {"dockerfile": request.dockerfile, "rm": "1", "forcerm": "1"}
+    return always | {name: value for name, value in optional.items() if value}
+
+
+def auth_header(credentials: Credentials | None) -> dict[str, str]:
+    """`X-Registry-Auth` for one request. Without credentials it says so, lest somebody's login be used."""
+    return {"X-Registry-Auth": _encoded(_login(credentials))}
+
+
+def auth_table_header(table: Mapping[str, Credentials]) -> dict[str, str]:
+    """`X-Registry-Config` for a build, which may pull from several registries."""
+    if not table:
+        return {}
+    return {"X-Registry-Config": _encoded({name: _login(value) for name, value in table.items()})}
+
+
+def split_reference(reference: str) -> tuple[str, str]:
+    """(repository, tag or digest), `latest` where neither is given.
+
+    >>> split_reference("registry:8080/app")
+    ('registry:8080/app', 'latest')
+    """
+    name, at, digest = reference.partition("@")
+    if at:
+        return name, digest
+    slash = name.rfind("/")
+    colon = name.rfind(":")
+    return (name[:colon], name[colon + 1 :]) if colon > slash else (name, "latest")
+
+
+def checked_container(name: str) -> str:
+    """The name, if it cannot lead a request astray: it becomes part of a URL's path."""
+    if not _CONTAINER_NAME.match(name):
+        raise ContainerError(f"{name[:100]!r} is no container's name: letters, digits, '_', '.', '-' only")
+    return name
+
+
+def checked_image(reference: str) -> str:
+    if len(reference) > 512 or not _IMAGE_NAME.match(reference):
+        raise HostError(f"{reference[:100]!r} is no image reference; give it as registry/repository:tag")
+    return reference
+
+
+def overlaps(port: Port, address: str | None) -> bool:
+    """Whether something published on `address` is in the way of `port`."""
+    return port.address in _EVERY_ADDRESS or (address or "") in _EVERY_ADDRESS or port.address == address
+
+
+def label_filters(labels: Mapping[str, str]) -> dict[str, list[str]]:
+    return {"label": [f"{key}={value}" if value else key for key, value in labels.items()]}
+
+
+def _state(status: str | None) -> ContainerState:
+    return cast(ContainerState, status) if status in get_args(ContainerState) else "created"
+
+
+def _health(status: str | None) -> Health:
+    return cast(Health, status) if status in get_args(Health) else "none"
+
+
+def _time(text: str | None) -> str:
+    return "" if text in (None, _NEVER) else str(text)
+
+
+def _published(found: wire.Container) -> tuple[Port, ...]:
+    """The live ports of one that runs, the configured ones of one that does not."""
+    live = found.network_settings.ports if found.network_settings else None
+    configured = found.host_config.port_bindings if found.host_config else None
+    return tuple(dict.fromkeys(_ports(live if any((live or {}).values()) else configured or {})))
+
+
+def _ports(table: wire.PortMap | None) -> Iterable[Port]:
+    for key, bindings in sorted((table or {}).items()):
+        number, _, protocol = key.partition("/")
+        for binding in bindings or ():
+            address = binding.host_ip or ""
+            host = binding.host_port or "0"
+            if number.isdigit() and host.isdigit():
+                yield Port(
+                    container=int(number),
+                    host=int(host),
+                    address="" if address in _EVERY_ADDRESS else address,
+                    protocol="udp" if protocol == "udp" else "tcp",
+                )
+
+
+def _addresses(settings: wire.NetworkSettings | None) -> tuple[str, ...]:
+    if settings is None:
+        return ()
+    endpoints = [endpoint for endpoint in (settings.networks or {}).values() if endpoint]
+    found = [endpoint.address for endpoint in endpoints] + [settings.address]
+    found += [endpoint.address6 for endpoint in endpoints]
+    return tuple(dict.fromkeys(address for address in found if address))
+
+
+def _bindings(ports: Iterable[Port]) -> dict[str, list[dict[str, str]]]:
+    table: dict[str, list[dict[str, str]]] = {}
+    for port in ports:
+        binding = {"HostIp": port.address, "HostPort": str(port.host or "")}
+        table.setdefault(_port_key(port), []).append(binding)
+    return table
+
+
+def _port_key(port: Port) -> str:
+    return f"{port.container}/{port.protocol}"
+
+
+def _mount(source: str, target: str, *, read_only: bool) -> dict[str, object]:
+    return {"Type": _mount_type(source), "Source": source, "Target": target, "ReadOnly": read_only}
+
+
+def _mount_type(source: str) -> str:
+    if source.startswith(r"\\.\pipe"):
+        return "npipe"
+    return "bind" if re.match(r"/|\\|[A-Za-z]:[\\/]", source) else "volume"
+
+
+def _login(credentials: Credentials | None) -> dict[str, str]:
+    if credentials is None:
+        return {}
+    return {"username": credentials.username, "password": credentials.password}
+
+
+def _encoded(value: object) -> str:
+    from base64 import urlsafe_b64encode
+
+    return urlsafe_b64encode(json.dumps(value).encode()).decode("ascii")

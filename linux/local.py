@@ -1,0 +1,55 @@
+"""The engine on this machine, behind its Unix socket."""
+
+from __future__ import annotations
+
+import os
+import socket
+from functools import partial
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from agent.errors import HostError, InputError
+from agent.host import ContainerHost
+
+_DEFAULT_SOCKET = "/var/run/docker.sock"
+
+
+def connect(url: str) -> ContainerHost:
+    """The host at `unix:///path/to/docker.sock`.
+
+    `unix://` alone means $DOCKER_HOST if that names a socket, else the usual place, else the rootless
+    engine's. `?address=10.0.0.5` says where published ports answer, should that not be 127.0.0.1: for an
+    agent that runs in a container, say.
+    """
+    from agent.engine.api import EngineHost
+    from agent.engine.client import open_client
+
+    parts = urlsplit(url)
+    if parts.scheme != "unix" or parts.netloc:
+        raise InputError(f"{url}: a local engine is given as unix:///path/to/docker.sock")
+    path = parts.path or _usual_socket()
+    address = parse_qs(parts.query).get("address", ["127.0.0.1"])[-1]
+    where = f"unix://{path}"
+    return EngineHost(open_client(partial(open_socket, path), where=where), where, address)
+
+
+def open_socket(path: str, seconds: float) -> socket.socket:
+    """A connected stream to the socket at `path`."""
+    stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        stream.settimeout(seconds)
+        stream.connect(path)
+    except BaseException:
+        stream.close()
+        raise
+    return stream
+
+
+def _usual_socket() -> str:
+    named = os.environ.get("DOCKER_HOST", "")
+    if named.startswith("unix://"):
+        return named.removeprefix("unix://")
+    if named:
+        raise HostError(f"DOCKER_HOST is {named}, which is no local socket; say what you mean with --host")
+    rootless = Path(os.environ.get("XDG_RUNTIME_DIR", "/nonexistent")) / "docker.sock"
+    return str(rootless) if rootless.exists() and not Path(_DEFAULT_SOCKET).exists() else _DEFAULT_SOCKET
