@@ -1,0 +1,140 @@
+"""What a run has to say, as values: the report makes them, a renderer shows them.
+
+All text in an event is masked and freed of terminal codes before a renderer sees it, in one place and for every
+field. Two types differ: a `Value` is masked but otherwise left as it is, because a later step uses it; a `Secret`
+passes untouched, because the server is to be told it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+Level = Literal["info", "verbose", "warning", "error"]
+StageState = Literal["done", "failed"]
+
+
+@dataclass(frozen=True)
+class Secret:
+    """Text that only a service message may carry. It has no readable representation."""
+
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Value:
+    """Text for a machine, with its line breaks, trailing spaces and all."""
+
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StagesPlanned:
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageStarted:
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageDetail:
+    """Something worth knowing about the stage that runs, such as a size; `name` is empty between stages."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageEnded:
+    name: str
+    state: StageState
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """A message of one line or more."""
+
+    level: Level
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """One line that a build or a container printed."""
+
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transferred:
+    """`done` of `total` bytes; `total` is 0 while unknown. `finished` comes once, last."""
+
+    label: str
+    done: int
+    total: int
+    finished: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class VariableSet:
+    """An output variable; a sensitive one carries a `Secret`."""
+
+    name: str
+    value: Value | Secret
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArtifactMade:
+    """A file for the server to collect: absolute path, the name to show, length in bytes."""
+
+    path: str
+    name: str
+    length: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecretLearned:
+    """A secret that the server cannot know, since it was derived here."""
+
+    secret: Secret
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed:
+    """The run's end. `output` is the last that a build or a container printed."""
+
+    stage: str
+    message: str
+    output: tuple[str, ...]
+    exit_code: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Succeeded:
+    """The run's end, with its outputs as names and values."""
+
+    outputs: tuple[tuple[str, str], ...]
+    seconds: float
+
+
+StageEvent = StagesPlanned | StageStarted | StageDetail | StageEnded
+Ending = Failed | Succeeded
+Event = StageEvent | Message | Output | Transferred | VariableSet | ArtifactMade | SecretLearned | Ending
+
+
+class Renderer(Protocol):
+    """Shows events to a person or to a server. Called by one thread at a time."""
+
+    @property
+    def transfer_interval(self) -> float:
+        """Seconds between two `Transferred` events of one transfer."""
+        ...
+
+    def show(self, event: Event) -> None: ...
+
+    def close(self) -> None:
+        """Nothing follows; give the terminal back."""
+        ...
