@@ -11,6 +11,9 @@ from agent.report.sink import Sink
 
 OutputChoice = Literal["auto", "plain", "octopus", "json"]
 
+_Kind = Literal["terminal", "plain", "octopus", "json"]
+
+# Calamari and Tentacle set these for whatever they start; Windows changes the case of names.
 _SET_BY_A_SERVER = frozenset({"octopuscalamariworkingdirectory", "tentaclehome", "tentaclejournal"})
 
 
@@ -24,24 +27,36 @@ def open_report(
     is_terminal: bool,
 ) -> Report:
     """The report for this process; `auto` is live on a terminal, service messages under Octopus, else plain."""
-    live = is_terminal and environ.get("TERM") != "dumb"
-    return Report(_renderer(output, stdout, stderr, environ, verbose=verbose, live=live))
-
-
-def _renderer(
-    output: OutputChoice,
-    stdout: TextIO,
-    stderr: TextIO,
-    environ: Mapping[str, str],
-    *,
-    verbose: bool,
-    live: bool,
-) -> Renderer:
     out, err = Sink(stdout), Sink(stderr)
-    match output:
-        case "auto" | "plain" | "octopus" | "json":
+    chosen = _automatic(environ, is_terminal=is_terminal) if output == "auto" else output
+    return Report(_renderer(chosen, out, err, environ, verbose=verbose))
+
+
+def _automatic(environ: Mapping[str, str], *, is_terminal: bool) -> _Kind:
+    if is_terminal and environ.get("TERM") != "dumb":
+        return "terminal"
+    if not _SET_BY_A_SERVER.isdisjoint(name.lower() for name in environ):
+        return "octopus"
+    return "plain"
+
+
+def _renderer(kind: _Kind, out: Sink, err: Sink, environ: Mapping[str, str], *, verbose: bool) -> Renderer:
+    match kind:
+        case "terminal":
+            from agent.report.terminal import TerminalRenderer
+
+            return TerminalRenderer(out, environ, verbose=verbose)
+        case "octopus":
+            from agent.report.octopus import OctopusRenderer
+
+            return OctopusRenderer(out, err)
+        case "json":
+            from agent.report.json import JsonRenderer
+
+            return JsonRenderer(out, err, verbose=verbose)
+        case "plain":
             from agent.report.plain import PlainRenderer
 
             return PlainRenderer(out, err, verbose=verbose)
         case _:
-            assert_never(output)
+            assert_never(kind)

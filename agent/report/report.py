@@ -65,7 +65,7 @@ class Report:
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Everything inside belongs to the stage; an exception marks it as failed and passes on."""
-        began = self._clock()
+        began, outer = self._clock(), self._stage
         self._enter(name)
         state: StageState = "failed"
         try:
@@ -74,7 +74,7 @@ class Report:
         finally:
             self._flush()
             self._show(StageEnded(name=name, state=state, seconds=self._clock() - began))
-            self._stage = ""
+            self._stage = outer
 
     def detail(self, text: str) -> None:
         """Note a size, a name, a number beside the stage that runs."""

@@ -31,7 +31,7 @@ class ServiceMessage:
     properties: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
-def message(name: str, **properties: str | None) -> str:
+def message(name: str, /, **properties: str | None) -> str:
     """One message, without a newline. Values are encoded, names stay as they are, None is left out."""
     encoded = (
         f' {key}="{base64.b64encode(value.encode("utf-8", "replace")).decode()}"'

@@ -29,7 +29,7 @@ class Sink:
         """Write a line, or several; any service message in it is broken up."""
         self.write(break_up(text) + "\n")
 
-    def message(self, name: str, **properties: str | None) -> None:
+    def message(self, name: str, /, **properties: str | None) -> None:
         """Write a service message, which so stands on a line of its own."""
         self.write(message(name, **properties) + "\n")
 
@@ -45,12 +45,18 @@ class Sink:
         except (OSError, ValueError):  # a full disk, a stream that somebody closed
             return
 
+    def flush(self) -> None:
+        """Nothing to do; for libraries that take this for a file."""
+
+    @property
+    def encoding(self) -> str:
+        return self._stream.encoding or "ascii"
+
     def _write(self, text: str) -> None:
         try:
             self._stream.write(text)
         except UnicodeEncodeError:
-            encoding = self._stream.encoding or "ascii"
-            self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+            self._stream.write(text.encode(self.encoding, "backslashreplace").decode(self.encoding))
 
     def _abandon(self) -> None:
         """Send what follows, the interpreter's own last flush included, to nowhere."""

@@ -1,0 +1,127 @@
+"""One JSON document on stdout, at the end, for a program that started the run; progress goes to stderr."""
+
+from __future__ import annotations
+
+from typing import Literal, assert_never
+
+import msgspec
+
+from agent.errors import EXIT_DEFECT
+from agent.report.events import (
+    ArtifactMade,
+    Ending,
+    Event,
+    Failed,
+    Message,
+    Output,
+    Secret,
+    SecretLearned,
+    StageDetail,
+    StageEnded,
+    StageEvent,
+    StagesPlanned,
+    StageStarted,
+    Succeeded,
+    Transferred,
+    VariableSet,
+)
+from agent.report.masking import MASK
+from agent.report.plain import PlainRenderer
+from agent.report.sink import Sink
+
+
+class StageSummary(msgspec.Struct, kw_only=True):
+    """A stage that was planned or begun; `detail` joins its details with commas."""
+
+    name: str
+    seconds: float = 0.0
+    detail: str = ""
+    state: Literal["planned", "running", "done", "failed"] = "planned"
+
+
+class Document(msgspec.Struct, kw_only=True):
+    """The whole run. A sensitive output is there by name, its value masked."""
+
+    outcome: Literal["succeeded", "failed"] = "failed"
+    exit_code: int = EXIT_DEFECT
+    stage: str = ""
+    error: str = "the run ended without saying how; see its other output"
+    output: list[str] = msgspec.field(default_factory=list)
+    outputs: dict[str, str] = msgspec.field(default_factory=dict)
+    stages: list[StageSummary] = msgspec.field(default_factory=list)
+    warnings: list[str] = msgspec.field(default_factory=list)
+
+
+class JsonRenderer:
+    """Collects what the document needs and shows everything else on stderr as it happens."""
+
+    transfer_interval = PlainRenderer.transfer_interval
+
+    def __init__(self, stdout: Sink, stderr: Sink, *, verbose: bool) -> None:
+        self._stdout = stdout
+        self._progress = PlainRenderer(stderr, stderr, verbose=verbose)
+        self._document = Document()
+        self._written = False
+
+    def show(self, event: Event) -> None:
+        self._progress.show(event)
+        match event:
+            case StagesPlanned() | StageStarted() | StageDetail() | StageEnded():
+                self._stage(event)
+            case Message(level="warning", text=text):
+                self._document.warnings.append(text)
+            case VariableSet(name=name, value=value):
+                self._document.outputs[name] = MASK if isinstance(value, Secret) else value.text
+            case Failed() | Succeeded():
+                self._end(event)
+            case Message() | Output() | Transferred() | ArtifactMade() | SecretLearned():
+                pass
+            case _:
+                assert_never(event)
+
+    def close(self) -> None:
+        if not self._written:
+            self._written = True
+            self._stdout.line(_encoded(self._document))
+
+    def _stage(self, event: StageEvent) -> None:
+        match event:
+            case StagesPlanned(names=names):
+                self._document.stages += [StageSummary(name=name) for name in names]
+            case StageStarted(name=name):
+                self._of(name).state = "running"
+            case StageDetail(name=name, text=text):
+                if name:
+                    stage = self._of(name)
+                    stage.detail = f"{stage.detail}, {text}" if stage.detail else text
+            case StageEnded(name=name, state=state, seconds=seconds):
+                stage = self._of(name)
+                stage.state, stage.seconds = state, round(seconds, 3)
+            case _:
+                assert_never(event)
+
+    def _of(self, name: str) -> StageSummary:
+        for stage in self._document.stages:
+            if stage.name == name:
+                return stage
+        self._document.stages.append(StageSummary(name=name))
+        return self._document.stages[-1]
+
+    def _end(self, event: Ending) -> None:
+        document = self._document
+        match event:
+            case Failed(stage=stage, message=message, output=output, exit_code=exit_code):
+                document.outcome, document.exit_code = "failed", exit_code
+                document.stage, document.error, document.output = stage, message, list(output)
+            case Succeeded(outputs=outputs):
+                document.outcome, document.exit_code, document.error = "succeeded", 0, ""
+                document.outputs.update(outputs)
+            case _:
+                assert_never(event)
+
+
+def _encoded(document: Document) -> str:
+    """In one line, ASCII only: whatever reads it, and in whatever code page, gets the same text."""
+    import json
+
+    return json.dumps(msgspec.to_builtins(document))
