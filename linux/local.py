@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 from agent.errors import HostError, InputError
 from agent.host import ContainerHost
 
-_DEFAULT_SOCKET = "/var/run/docker.sock"
+DEFAULT_SOCKET = "/var/run/docker.sock"
 
 
 def connect(url: str) -> ContainerHost:
@@ -27,7 +27,7 @@ def connect(url: str) -> ContainerHost:
     parts = urlsplit(url)
     if parts.scheme != "unix" or parts.netloc:
         raise InputError(f"{url}: a local engine is given as unix:///path/to/docker.sock")
-    path = parts.path or _usual_socket()
+    path = parts.path or usual_socket()
     address = parse_qs(parts.query).get("address", ["127.0.0.1"])[-1]
     where = f"unix://{path}"
     return EngineHost(open_client(partial(open_socket, path), where=where), where, address)
@@ -45,11 +45,12 @@ def open_socket(path: str, seconds: float) -> socket.socket:
     return stream
 
 
-def _usual_socket() -> str:
+def usual_socket() -> str:
+    """Where the engine listens that a user of this machine means without saying so."""
     named = os.environ.get("DOCKER_HOST", "")
     if named.startswith("unix://"):
         return named.removeprefix("unix://")
     if named:
         raise HostError(f"DOCKER_HOST is {named}, which is no local socket; say what you mean with --host")
     rootless = Path(os.environ.get("XDG_RUNTIME_DIR", "/nonexistent")) / "docker.sock"
-    return str(rootless) if rootless.exists() and not Path(_DEFAULT_SOCKET).exists() else _DEFAULT_SOCKET
+    return str(rootless) if rootless.exists() and not Path(DEFAULT_SOCKET).exists() else DEFAULT_SOCKET

@@ -1,0 +1,126 @@
+"""Real peers for the tests that want them, made once a session and taken away afterwards.
+
+Asking for `sandbox`, or for a fixture that stands on it, marks a test as `system`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from agent.errors import DockwrightError
+from agent.host import ContainerHost
+from linux.sandbox import Sandbox, down, up
+from linux.sandbox.engine_call import EngineSocket
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "sandbox" in getattr(item, "fixturenames", ()):
+            item.add_marker("system")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestRun:
+    """This session's mark on everything that it makes in the engine, which is removed at its end.
+
+    Containers, networks and volumes are found by name, images by name or as descendants of the base image:
+    build from that one.
+    """
+
+    __test__ = False
+
+    prefix: str
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def name(self, hint: str = "it") -> str:
+        """A name for a container, an image's repository or a label's value that nobody else uses."""
+        return f"{self.prefix}-{hint}-{next(self.numbers)}"
+
+
+@pytest.fixture(scope="session")
+def test_run() -> TestRun:
+    return TestRun(prefix=f"dockwright-test-{uuid4().hex[:10]}")
+
+
+@pytest.fixture(scope="session")
+def unique_name(test_run: TestRun) -> Callable[[str], str]:
+    return test_run.name
+
+
+@pytest.fixture(scope="session")
+def sandbox(test_run: TestRun, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """A Docker Engine, a registry and a base image; whatever was missing is ended with the session."""
+    state = tmp_path_factory.mktemp("sandbox")
+    try:
+        made = up(state, base_image=f"{test_run.prefix}/base:1", say=lambda _line: None)
+    except DockwrightError as error:
+        down(state, say=lambda _line: None)
+        pytest.fail("\n".join([str(error), *error.output]), pytrace=False)
+    try:
+        yield made
+    finally:
+        remove_leftovers(EngineSocket(made.host.removeprefix("unix://")), test_run.prefix, made.base_image)
+        down(state, say=lambda _line: None)
+
+
+@pytest.fixture(scope="session")
+def engine_host(sandbox: Sandbox) -> Iterator[ContainerHost]:
+    """The real engine."""
+    from linux.local import connect
+
+    host = connect(sandbox.host)
+    try:
+        yield host
+    finally:
+        host.close()
+
+
+@pytest.fixture(scope="session")
+def registry(sandbox: Sandbox) -> str:
+    """The real registry, as image references start: `127.0.0.1:5000`. It wants no credentials."""
+    return sandbox.registry
+
+
+@pytest.fixture(scope="session")
+def base_image(sandbox: Sandbox) -> str:
+    """A small image with busybox's shell, httpd and wget; PATH is /bin."""
+    return sandbox.base_image
+
+
+def remove_leftovers(engine: EngineSocket, prefix: str, base_image: str) -> None:
+    """Remove what carries the session's prefix, and the images that were built from its base image."""
+    force = {"force": "1", "v": "1"}
+    for container in _listed(engine, "/containers/json?all=1"):
+        if any(prefix in name for name in [*container["Names"], container["Image"]]):
+            engine.call("DELETE", f"/containers/{container['Id']}", query=force)
+    for network in _listed(engine, "/networks"):
+        if prefix in network["Name"]:
+            engine.call("DELETE", f"/networks/{network['Id']}")
+    for image in _listed(engine, "/images/json?all=1"):
+        for tag in image["RepoTags"] or ():
+            if prefix in tag and tag != base_image:
+                engine.call("DELETE", f"/images/{tag}", query=force)
+    _remove_descendants(engine, base_image)
+
+
+def _remove_descendants(engine: EngineSocket, base_image: str) -> None:
+    """What a failed build leaves has no name; its parents lead back to our base image."""
+    images = _listed(engine, "/images/json?all=1")
+    base = next((image["Id"] for image in images if base_image in (image["RepoTags"] or ())), None)
+    ours = [base]
+    for parent in ours:
+        ours += [image["Id"] for image in images if parent and image["ParentId"] == parent]
+    for image in reversed(ours[1:]):
+        engine.call("DELETE", f"/images/{image}", query={"force": "1"})
+
+
+def _listed(engine: EngineSocket, path: str) -> list[dict[str, Any]]:
+    status, answer = engine.call("GET", path)
+    return json.loads(answer) or [] if status == 200 else []
