@@ -60,7 +60,8 @@ def parse_yaml(data: bytes, name: str) -> object:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise InputError(f"{name}{place}: {error.problem or error.context}") from error
+        problem = ", ".join(filter(None, (error.context, error.problem)))
+        raise InputError(f"{name}{place}: {problem}") from error
     except yaml.YAMLError as error:
         raise InputError(f"{name}: {' '.join(str(error).split())}") from error
 

@@ -11,11 +11,11 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from agent.errors import StorageError
 
@@ -32,7 +32,7 @@ CREATE TABLE runs (
     finished TEXT NOT NULL DEFAULT '', state TEXT NOT NULL DEFAULT 'running', error TEXT NOT NULL DEFAULT '',
     image TEXT NOT NULL DEFAULT '', digest TEXT NOT NULL DEFAULT '', container TEXT NOT NULL DEFAULT '',
     configuration TEXT NOT NULL DEFAULT '', boot_seconds REAL, outputs TEXT NOT NULL DEFAULT '{}',
-    target TEXT NOT NULL DEFAULT ''
+    target TEXT NOT NULL DEFAULT '', specification TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX runs_by_slot ON runs (slot, number);
 CREATE TABLE effects (
@@ -49,6 +49,12 @@ CREATE TABLE changes (
     place TEXT NOT NULL, rule TEXT NOT NULL, old TEXT, new TEXT
 );
 """
+
+
+class Effects(Protocol):
+    """Where side effects are noted, intent before and done after."""
+
+    def effect(self, stage: str, kind: str, name: str) -> AbstractContextManager[None]: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +83,7 @@ class RunRecord:
     boot_seconds: float | None
     outputs: Mapping[str, str] = field(default_factory=dict)
     target: str = ""
+    specification: str = ""
 
     @property
     def seconds(self) -> float | None:
@@ -209,13 +216,19 @@ class RunEntry:
         masked = [tuple(None if text is None else self._mask(text) for text in row) for row in rows]
         self._write_many("INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?, ?)", masked)
 
+    def note(self, *, image: str = "", digest: str = "", configuration: str = "", specification: str = "") -> None:
+        """Keep what is known so far, so that a recovery can tell it too; empty facts are left as they are."""
+        facts = {"image": image, "digest": digest, "configuration": configuration, "specification": specification}
+        known = {column: self._mask(text) for column, text in facts.items() if text}
+        assignments = ", ".join(f"{column} = ?" for column in known)
+        if known:
+            self._write(f"UPDATE runs SET {assignments} WHERE number = ?", (*known.values(), self._number))  # noqa: S608
+
     def finish(self, state: State, error: str = "", **facts: object) -> None:
-        """Note the end. `facts` are columns: image, digest, container, configuration, boot_seconds, outputs."""
-        values: dict[str, object] = {"state": state, "error": self._mask(error), "finished": _now()}
-        outputs = facts.pop("outputs", None)
-        if isinstance(outputs, Mapping):
-            facts["outputs"] = json.dumps({name: self._mask(str(value)) for name, value in outputs.items()})
-        values |= facts
+        """Note the end. `facts` are columns: container, boot_seconds, outputs."""
+        values: dict[str, object] = {"state": state, "error": self._mask(error), "finished": _now(), **facts}
+        if isinstance(outputs := facts.get("outputs"), Mapping):
+            values["outputs"] = json.dumps({name: self._mask(str(value)) for name, value in outputs.items()})
         assignments = ", ".join(f"{column} = ?" for column in values)
         self._write(f"UPDATE runs SET {assignments} WHERE number = ?", (*values.values(), self._number))  # noqa: S608
 

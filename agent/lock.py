@@ -31,6 +31,27 @@ def slot_lock(home: Path, slot: str, holder: str, wait: float, waiting: Callable
         os.close(descriptor)
 
 
+def try_lock(path: Path) -> int | None:
+    """Hold this file if nobody does, and return its descriptor; closing that frees it."""
+    descriptor = _open(path)
+    if _try(descriptor):
+        return descriptor
+    os.close(descriptor)
+    return None
+
+
+@contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Hold this file for a moment; waits for whoever holds it."""
+    descriptor = _open(path)
+    try:
+        while not _try(descriptor):
+            time.sleep(0.01)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def _open(path: Path) -> int:
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

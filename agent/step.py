@@ -6,7 +6,7 @@ A step is found by its name in the entry point group `dockwright.steps`. It gets
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +15,7 @@ from typing import Literal, Protocol, TypeVar, runtime_checkable
 
 from agent.documents import convert
 from agent.host import ContainerHost
+from agent.journal import Effects
 from agent.packages import Feed, PackageCache, PackageReference
 from agent.plan import Plan
 from agent.report import Report
@@ -50,16 +51,19 @@ class Deployment:
         return self.id.lower()
 
 
-class Effects(Protocol):
-    """Where a step notes each side effect: intent before, done after (see `agent/journal.py`)."""
+class StepJournal(Effects, Protocol):
+    """Where a step notes each side effect, intent before and done after, and what it is made of.
 
-    def effect(self, stage: str, kind: str, name: str) -> AbstractContextManager[None]: ...
+    The real one is a page of `agent/journal.py`.
+    """
 
+    def note(
+        self, *, image: str = "", digest: str = "", configuration: str = "", specification: str = ""
+    ) -> None: ...
 
-class SwapGuard(Protocol):
-    """Watches over a replacement from outside this process (see `agent/guard.py`)."""
+    def packages(self, rows: Sequence[tuple[str, str, str, str, int]]) -> None: ...
 
-    def __call__(self) -> AbstractContextManager[None]: ...
+    def changes(self, rows: Sequence[tuple[str, str, str, str, str | None, str | None]]) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,9 +78,15 @@ class StepContext:
     cache: PackageCache
     work: Path
     report: Report
-    journal: Effects
-    guard: SwapGuard
+    journal: StepJournal
+    confirm: Callable[[Callable[[], Plan]], None]
+    """To be called once everything is known and before the first side effect: `run --plan` compares there."""
+    guard: Callable[[], AbstractContextManager[None]]
+    """Held while the old container is stopped and the new one not yet good (see `agent/guard.py`)."""
     connect: Callable[[], ContainerHost]
+    host_url: str
+    last_boot_seconds: float | None = None
+    """How long the slot's last good container took to its first good answer."""
 
     @cached_property
     def host(self) -> ContainerHost:

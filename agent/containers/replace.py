@@ -10,20 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
 
 from agent.containers.health import HealthSettings, await_healthy
 from agent.containers.labels import SLOT, SPECIFICATION
 from agent.errors import ContainerError, DockwrightError
 from agent.host import ContainerHost, ContainerInfo, ContainerSpec
+from agent.journal import Effects
 
 Log = Callable[[str], None]
-
-
-class Effects(Protocol):
-    """Where side effects are noted, intent before and done after."""
-
-    def effect(self, stage: str, kind: str, name: str) -> AbstractContextManager[None]: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,12 +56,12 @@ def replace(
         log(f"{same.name} runs already, with this image and these settings")
         return Replaced(container=same, boot_seconds=0, unchanged=True)
     new = _prepare(replacement, host, journal)
-    try:
-        with guard():
+    with guard():
+        try:
             boot_seconds = _swap(new, old, replacement, host, journal, log)
-    except BaseException:
-        _undo(new, old, replacement, host, journal, log)
-        raise
+        except BaseException:
+            _undo(new, old, replacement, host, journal, log)
+            raise
     _retire(replacement, new, host, journal)
     return Replaced(container=host.inspect(new.id) or new, boot_seconds=boot_seconds)
 

@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 
 from agent.containers.health import HealthSettings
-from agent.containers.labels import RUN, SPECIFICATION
+from agent.containers.labels import CONFIGURATION, RUN, SPECIFICATION
 from agent.errors import InputError
 from agent.host import ContainerSpec, Port, Volume
 
@@ -38,7 +38,7 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     keep: int = 3
     """How many stopped predecessors stay for a rollback."""
 
-    def specification(self, image: str, image_id: str, suffix: str, labels: Mapping[str, str]) -> ContainerSpec:
+    def specification(self, image: str, suffix: str, labels: Mapping[str, str]) -> ContainerSpec:
         """The container for one deployment. Its name is deterministic, so that making it again is harmless."""
         _require_name(self.name)
         bare = ContainerSpec(
@@ -53,7 +53,10 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             command=tuple(self.command),
             stop_timeout=self.stop_timeout,
         )
-        own = {SPECIFICATION: _hash(bare, image_id), RUN: msgspec.json.encode(self.health).decode()}
+        own = {
+            SPECIFICATION: _hash(bare, labels.get(CONFIGURATION, image)),
+            RUN: msgspec.json.encode(self.health).decode(),
+        }
         return replace(bare, labels={**labels, **own})
 
 
@@ -85,6 +88,6 @@ def _require_name(name: str) -> None:
         )
 
 
-def _hash(specification: ContainerSpec, image_id: str) -> str:
-    content = {**asdict(specification), "image": image_id}
+def _hash(specification: ContainerSpec, content_of_image: str) -> str:
+    content = {**asdict(specification), "image": content_of_image}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

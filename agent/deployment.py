@@ -1,0 +1,236 @@
+"""One deployment from beginning to end: open the bundle, hold the slot, run the step, tell the journal.
+
+`run` and `plan` take the same way; a plan stops before the first side effect. `rollback` is in
+`agent/rollback.py`.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from agent.bundle import Bundle, open_bundle
+from agent.errors import InputError
+from agent.guard import guarded
+from agent.host import ContainerHost
+from agent.identity import identify
+from agent.inputs import Missing, evaluated
+from agent.journal import Journal, NewRun, RunEntry
+from agent.lock import slot_lock
+from agent.packages import PackageCache, open_feeds
+from agent.plan import Plan, load, require_same
+from agent.plugins import connect, load_step
+from agent.recovery import recover
+from agent.report import Report
+from agent.step import Deployment, Outcome, PlannableStep, Step, StepContext, StepJournal
+from agent.variables import Variables
+from agent.workspace import work_folder
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What the command line asked for. `wait` is how many seconds to wait for a slot that is held."""
+
+    bundle: Path
+    variables: Variables
+    host: str
+    home: Path
+    wait: float = 600
+    plan: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Opened:
+    bundle: Bundle
+    step: Step
+    deployment: Deployment
+    inputs: Mapping[str, object]
+
+
+def run(request: Request, report: Report) -> Outcome:
+    """Deploy. Whatever fails, the journal says so, and what served before serves again."""
+    with work_folder(request.home) as work:
+        opened = _open(request, work)
+        expected = _expected_plan(request, opened)
+        with _held_slot(request, opened.deployment, report) as lock, _journal(request.home, report) as journal:
+            host = connect(request.host)
+            recover(opened.deployment.slot, journal, host, report.warning)
+            entry = journal.begin(_new_run(opened.deployment, request.host))
+            context = _context(
+                opened,
+                request,
+                report,
+                _Surroundings(
+                    work=work,
+                    cache=PackageCache(request.home / "packages"),
+                    journal=entry,
+                    confirm=_confirmation(expected),
+                    guard=lambda: guarded(request.home, request.host, opened.deployment.slot, lock),
+                    connect=lambda: host,
+                ),
+            )
+            outcome = _run_step(opened.step, context, entry)
+    for name, value in outcome.outputs.items():
+        report.set_variable(name, value)
+    return outcome
+
+
+def plan(request: Request, report: Report) -> Plan:
+    """Everything `run` would do, found out without a side effect outside the work folder."""
+    with work_folder(request.home) as work:
+        opened = _open(request, work)
+        if not isinstance(opened.step, PlannableStep):
+            raise InputError(f"the step '{opened.bundle.manifest.step}' cannot be planned, only run")
+        surroundings = _Surroundings(
+            work=work,
+            cache=PackageCache(work / "packages"),
+            journal=_NoSideEffects(),
+            confirm=lambda _: None,
+            guard=nullcontext,
+            connect=lambda: connect(request.host),
+        )
+        return opened.step.plan(_context(opened, request, report, surroundings))
+
+
+def _open(request: Request, work: Path) -> _Opened:
+    bundle = open_bundle(request.bundle, work)
+    step = load_step(bundle.manifest.step)
+    missing = Missing()
+    inputs = cast("Mapping[str, object]", evaluated(bundle.manifest.inputs, request.variables, missing, "inputs"))
+    fallback = str(inputs.get("image") or bundle.manifest.step)
+    deployment = identify(request.variables, fallback, missing)
+    missing.raise_if_any()
+    return _Opened(bundle=bundle, step=step, deployment=deployment, inputs=inputs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Surroundings:
+    """What differs between a run and a plan."""
+
+    work: Path
+    cache: PackageCache
+    journal: StepJournal
+    confirm: Callable[[Callable[[], Plan]], None]
+    guard: Callable[[], AbstractContextManager[None]]
+    connect: Callable[[], ContainerHost]
+
+
+def _context(opened: _Opened, request: Request, report: Report, around: _Surroundings) -> StepContext:
+    manifest = opened.bundle.manifest
+    folder = around.work / "step"
+    folder.mkdir()
+    return StepContext(
+        deployment=opened.deployment,
+        inputs=opened.inputs,
+        variables=request.variables,
+        packages=tuple(manifest.packages),
+        feeds=open_feeds(manifest.feeds, opened.bundle.root),
+        cache=around.cache,
+        work=folder,
+        report=report,
+        journal=around.journal,
+        confirm=around.confirm,
+        guard=around.guard,
+        connect=around.connect,
+        last_boot_seconds=_last_boot(request.home, opened.deployment.slot),
+        host_url=request.host,
+    )
+
+
+def _run_step(step: Step, context: StepContext, entry: RunEntry) -> Outcome:
+    try:
+        outcome = step.run(context)
+    except BaseException as error:
+        entry.finish("failed", str(error) or type(error).__name__)
+        raise
+    entry.finish(
+        "succeeded",
+        container=outcome.container,
+        boot_seconds=outcome.boot_seconds,
+        outputs=outcome.outputs,
+    )
+    return outcome
+
+
+def _expected_plan(request: Request, opened: _Opened) -> Plan | None:
+    if request.plan is None:
+        return None
+    if not isinstance(opened.step, PlannableStep):
+        raise InputError(f"the step '{opened.bundle.manifest.step}' cannot be planned, so it has no plan to keep to")
+    return load(request.plan)
+
+
+def _confirmation(expected: Plan | None) -> Callable[[Callable[[], Plan]], None]:
+    def confirm(planned_now: Callable[[], Plan]) -> None:
+        if expected is not None:
+            require_same(expected, planned_now())
+
+    return confirm
+
+
+def _held_slot(request: Request, deployment: Deployment, report: Report) -> AbstractContextManager[int]:
+    holder = f"{deployment.id} (process {os.getpid()}, {getpass.getuser()})"
+    return slot_lock(
+        request.home,
+        deployment.slot,
+        holder,
+        request.wait,
+        lambda other: report.info(f"waiting for {other}, which holds the slot {deployment.slot}"),
+    )
+
+
+@contextmanager
+def _journal(home: Path, report: Report) -> Iterator[Journal]:
+    journal = Journal(home / "journal.db", report.masked)
+    try:
+        yield journal
+    finally:
+        journal.close()
+
+
+def _last_boot(home: Path, slot: str) -> float | None:
+    """Seconds from start to first good answer, the last time something was deployed to the slot."""
+    path = home / "journal.db"
+    if not path.exists():
+        return None
+    journal = Journal(path)
+    try:
+        seconds = (record.boot_seconds for record in journal.runs(slot) if record.state == "succeeded")
+        return next((value for value in seconds if value), None)
+    finally:
+        journal.close()
+
+
+def _new_run(deployment: Deployment, host: str) -> NewRun:
+    return NewRun(
+        id=deployment.id,
+        kind=deployment.kind,
+        slot=deployment.slot,
+        release=deployment.release,
+        project=deployment.project,
+        environment=deployment.environment,
+        tenant=deployment.tenant,
+        step=deployment.step,
+        host=host,
+    )
+
+
+class _NoSideEffects:
+    """The journal of a plan: a step that tries to change something while it plans is a defect."""
+
+    def effect(self, stage: str, kind: str, name: str) -> AbstractContextManager[None]:
+        raise AssertionError(f"a plan must not {kind} {name} ({stage})")
+
+    def note(self, *, image: str = "", digest: str = "", configuration: str = "", specification: str = "") -> None:
+        pass
+
+    def packages(self, rows: Sequence[tuple[str, str, str, str, int]]) -> None:
+        pass
+
+    def changes(self, rows: Sequence[tuple[str, str, str, str, str | None, str | None]]) -> None:
+        pass

@@ -1,0 +1,38 @@
+"""`dockwright evaluate`: what a template comes to, and with `--explain` why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent.variables import Variables
+
+UNRESOLVED_EXIT = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What to print. `verbatim` text is printed without a newline added."""
+
+    text: str
+    complaints: tuple[str, ...] = ()
+    exit_code: int = 0
+    verbatim: bool = False
+
+
+def evaluate(template: str, variables: Variables, *, explain: bool) -> Answer:
+    """The value; what could not be resolved stays as it is and is complained about (exit code as for variables)."""
+    if explain:
+        return _explained(template, variables)
+    evaluation = variables.evaluate(template)
+    complaints = (evaluation.error,) if evaluation.error else ()
+    text = evaluation.value or ""
+    return Answer(
+        text=text,
+        complaints=complaints,
+        exit_code=UNRESOLVED_EXIT if complaints else 0,
+        verbatim=text.endswith("\n"),
+    )
+
+
+def _explained(template: str, variables: Variables) -> Answer:
+    return Answer(text="\n".join(str(token) for token in variables.explain(template)))

@@ -1,0 +1,88 @@
+"""What plans, histories and findings look like to a person. Data in, lines out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from agent.doctor import Finding
+from agent.journal import RunRecord
+from agent.plan import Plan, PlannedContainer
+
+
+def as_json(document: object) -> Any:
+    """The same as plain data, for `--output json`."""
+    return msgspec.to_builtins(document)
+
+
+def plan_lines(plan: Plan) -> list[str]:
+    """The plan, top to bottom in the order in which it would happen."""
+    return [
+        f"Plan for {plan.deployment} in {plan.slot} on {plan.host}",
+        "",
+        "Packages",
+        *(f"  {package.id} {package.version}  {_size(package.size)}  sha256 {package.sha256}" for package in plan.packages),
+        "",
+        *_file_lines(plan),
+        "",
+        "Image",
+        f"  {plan.image}",
+        f"  pushed to {plan.registry}" if plan.registry else "  not pushed: no registry is given",
+        "",
+        "Container",
+        *_container_lines(plan.container),
+    ]
+
+
+def history_lines(runs: Sequence[RunRecord]) -> list[str]:
+    """One line a run, the newest first, in columns."""
+    if not runs:
+        return ["nothing was deployed yet"]
+    rows = [("when", "what", "release", "slot", "outcome", "took", "container")]
+    rows += [_history_row(run) for run in runs]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    errors = [f"  {run.id}: {run.error}" for run in runs if run.error]
+    return lines + (["", "what went wrong:", *errors] if errors else [])
+
+
+def finding_lines(findings: Sequence[Finding]) -> list[str]:
+    """One line a finding, and under a bad one what to do."""
+    lines = []
+    for finding in findings:
+        lines.append(f"{'ok  ' if finding.good else 'FAIL'}  {finding.what}: {finding.found}")
+        if finding.advice:
+            lines.append(f"      {finding.advice}")
+    return lines
+
+
+def _file_lines(plan: Plan) -> Iterator[str]:
+    yield "Files that change" if plan.files else "No file changes"
+    for file in plan.files:
+        yield from (f"  {line}" for line in file.diff.splitlines())
+    if plan.unmatched:
+        yield "Rules that find no place"
+        yield from (f"  {rule}" for rule in plan.unmatched)
+
+
+def _container_lines(container: PlannedContainer | None) -> Iterator[str]:
+    if container is None:
+        yield "  none: the image is the result"
+        return
+    ports = f", ports {', '.join(container.ports)}" if container.ports else ""
+    yield f"  {container.name}{ports}"
+    yield f"  replaces {container.replaces} ({container.replaces_image})" if container.replaces else "  replaces nothing"
+    yield f"  outage to expect: {container.outage}"
+
+
+def _history_row(run: RunRecord) -> tuple[str, ...]:
+    when = run.started[:19].replace("T", " ") + "Z"
+    what = f"rollback to {run.id}" if run.kind == "rollback" else run.id
+    took = "" if run.seconds is None else f"{run.seconds:.1f} s"
+    return when, what, run.release, run.slot, run.state, took, run.container
+
+
+def _size(size: int) -> str:
+    return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.1f} kB"

@@ -1,0 +1,127 @@
+"""Everything the step was asked to do, as one frozen value.
+
+It comes from three places: the step's inputs, `sdi.yaml` in the source package, and, where both are silent,
+the Octopus variables that Calamari would read (those of the four configuration features are read in
+`agent/transform/settings.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from agent.containers import RunSettings
+from agent.documents import closest, convert
+from agent.errors import InputError
+from agent.host import Credentials
+from agent.images import BuildSettings
+from agent.inputs import Missing, evaluated
+from agent.packages import PackageReference
+from agent.registry import ImageReference, tag_from
+from agent.source import SDI, read_source
+from agent.step import StepContext
+from agent.transform import TransformSettings
+from agent.variables import Variables
+
+
+class Inputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """The step's inputs in `step.yaml`. `transform`, `build` and `run` win over those of `sdi.yaml`."""
+
+    source: str
+    image: str
+    registry: str = ""
+    registry_username: str = ""
+    registry_password: str = ""
+    transform: TransformSettings | None = None
+    build: BuildSettings | None = None
+    run: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceImage:
+    """What to make: `source` is the package with the Dockerfile, `repository` where the image goes."""
+
+    source: PackageReference
+    registry: str
+    repository: str
+    credentials: Credentials | None
+    transform: TransformSettings | None
+    build: BuildSettings | None
+    run: dict[str, Any] | None
+
+    @classmethod
+    def from_inputs(cls, context: StepContext) -> SourceImage:
+        """InputError for a source that is not listed, or a registry and image that make no reference."""
+        inputs = context.decode(Inputs)
+        credentials = None
+        if inputs.registry_username:
+            credentials = Credentials(username=inputs.registry_username, password=inputs.registry_password)
+        return cls(
+            source=_listed(inputs.source, context.packages),
+            registry=inputs.registry,
+            repository=inputs.image,
+            credentials=credentials,
+            transform=inputs.transform,
+            build=inputs.build,
+            run=inputs.run,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """The rest, known once the source package is unpacked."""
+
+    packages: tuple[PackageReference, ...]
+    transform: TransformSettings | None
+    build: BuildSettings
+    run: RunSettings | None
+
+
+def read_recipe(tree: Path, source: SourceImage, context: StepContext) -> Recipe:
+    """Put `sdi.yaml` and the inputs together; the inputs win."""
+    sdi = read_source(tree)
+    return Recipe(
+        packages=tuple(_released(reference, context.packages) for reference in sdi.packages),
+        transform=source.transform or sdi.transform,
+        build=source.build or sdi.build or BuildSettings(),
+        run=_run_settings(sdi.run, source.run, context.variables),
+    )
+
+
+def image_reference(source: SourceImage, version: str, context: StepContext) -> ImageReference:
+    """`registry/repository:{release}-deployments-{number}`; a run without a release has the package's version."""
+    release = context.deployment.release or version
+    tag = tag_from(f"{release}-{context.deployment.suffix}")
+    prefix = f"{source.registry}/" if source.registry else ""
+    return ImageReference.parse(f"{prefix}{source.repository}:{tag}")
+
+
+def _listed(name: str, packages: tuple[PackageReference, ...]) -> PackageReference:
+    for reference in packages:
+        if reference.name.lower() == name.lower():
+            return reference
+    known = tuple(reference.name for reference in packages)
+    raise InputError(f"step.yaml: inputs.source: no package is named '{name}' under packages{closest(name, known)}")
+
+
+def _released(reference: PackageReference, packages: tuple[PackageReference, ...]) -> PackageReference:
+    """A package that the release names has the release's version and feed, wherever else it is asked for."""
+    for named in packages:
+        if named.name.lower() == reference.name.lower() or named.id.lower() == reference.id.lower():
+            return msgspec.structs.replace(named, extract_to=reference.extract_to or named.extract_to)
+    return reference
+
+
+def _run_settings(
+    defaults: dict[str, Any], inputs: dict[str, Any] | None, variables: Variables
+) -> RunSettings | None:
+    """`run:` of the inputs over that of `sdi.yaml`; nothing is run unless the inputs or the SDI name a container."""
+    missing = Missing()
+    known = evaluated(defaults, variables, missing, f"{SDI}: run")
+    missing.raise_if_any()
+    assert isinstance(known, dict)
+    merged = {**known, **(inputs or {})}
+    return convert(merged, RunSettings, where="run") if merged else None

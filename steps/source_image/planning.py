@@ -1,0 +1,75 @@
+"""What the step would do, told before it does it."""
+
+from __future__ import annotations
+
+import hashlib
+
+from agent.containers import SPECIFICATION, serving
+from agent.packages import AcquiredPackage
+from agent.plan import Plan, PlannedContainer, PlannedFile, PlannedPackage
+from agent.step import StepContext
+from agent.transform import ChangedFile, unified_diff
+from steps.source_image.preparation import Prepared
+
+STOP_AND_START_SECONDS = 0.5
+"""What stopping and starting add to the outage beside the application's own boot time; measured, rounded up."""
+
+
+def describe(prepared: Prepared, context: StepContext) -> Plan:
+    """The plan for what was prepared; the container host is asked, nothing on it is changed."""
+    return Plan(
+        deployment=context.deployment.id,
+        slot=context.deployment.slot,
+        step="source-image",
+        host=context.host_url,
+        packages=[_package(package) for package in prepared.packages],
+        files=[_file(file, context) for file in prepared.transformed.files],
+        unmatched=[f"{rule.feature}: {rule.rule}: {rule.reason}" for rule in prepared.transformed.unmatched],
+        image=str(prepared.reference),
+        registry=prepared.source.registry,
+        configuration=prepared.configuration,
+        container=_container(prepared, context),
+    )
+
+
+def _package(package: AcquiredPackage) -> PlannedPackage:
+    return PlannedPackage(
+        name=package.reference.name,
+        id=package.id,
+        version=str(package.version),
+        sha256=package.sha256,
+        size=package.size,
+    )
+
+
+def _file(file: ChangedFile, context: StepContext) -> PlannedFile:
+    return PlannedFile(
+        path=file.path,
+        before=hashlib.sha256(file.before).hexdigest(),
+        after=hashlib.sha256(file.after).hexdigest(),
+        diff=unified_diff(file, context.report.masked),
+    )
+
+
+def _container(prepared: Prepared, context: StepContext) -> PlannedContainer | None:
+    settings = prepared.recipe.run
+    if settings is None:
+        return None
+    spec = settings.specification(str(prepared.reference), context.deployment.suffix, prepared.container_labels)
+    old = serving(context.host, context.deployment.slot)
+    return PlannedContainer(
+        name=spec.name,
+        ports=[str(port) for port in spec.ports],
+        specification=spec.labels[SPECIFICATION],
+        replaces=", ".join(container.name for container in old),
+        replaces_image=", ".join(container.image for container in old),
+        outage=_outage(bool(old), context.last_boot_seconds),
+    )
+
+
+def _outage(replaces: bool, boot_seconds: float | None) -> str:
+    if not replaces:
+        return "none: nothing is replaced"
+    if boot_seconds is None:
+        return "as long as the application takes to boot, and about half a second"
+    return f"about {boot_seconds + STOP_AND_START_SECONDS:.1f} s (its last boot took {boot_seconds:.1f} s)"

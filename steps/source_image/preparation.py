@@ -1,0 +1,126 @@
+"""acquire → extract → transform: everything that happens in the work folder, before any side effect."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from agent.containers import CONFIGURATION, DEPLOYMENT, SLOT
+from agent.packages import AcquiredPackage, acquire, extract, package_variables
+from agent.registry import ImageReference
+from agent.step import StepContext
+from agent.transform import Change, Transformed, transform
+from agent.variables import Variable
+from steps.source_image.manifest import Recipe, SourceImage, image_reference, read_recipe
+
+MASK = "********"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """The tree that the image is built from, and all that is known about it."""
+
+    source: SourceImage
+    recipe: Recipe
+    packages: tuple[AcquiredPackage, ...]
+    tree: Path
+    transformed: Transformed
+    reference: ImageReference
+    configuration: str
+    labels: Mapping[str, str]
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """Two images with this label alike have the same content."""
+        return {CONFIGURATION: self.configuration}
+
+    @property
+    def container_labels(self) -> Mapping[str, str]:
+        return {**self.labels, **self.identity}
+
+
+def prepare(source: SourceImage, context: StepContext) -> Prepared:
+    """Fetch, unpack and configure; nothing outside the work folder and the package cache is touched."""
+    tree = context.work / "tree"
+    recipe, packages = _unpack(source, tree, context)
+    transformed = _configure(recipe, packages, tree, context)
+    context.journal.packages([(p.reference.name, p.id, str(p.version), p.sha256, p.size) for p in packages])
+    context.journal.changes([_journal_row(change) for change in transformed.changes])
+    return Prepared(
+        source=source,
+        recipe=recipe,
+        packages=packages,
+        tree=tree,
+        transformed=transformed,
+        reference=image_reference(source, str(packages[0].version), context),
+        configuration=_configuration(recipe, packages, transformed),
+        labels=_labels(context),
+    )
+
+
+def _unpack(source: SourceImage, tree: Path, context: StepContext) -> tuple[Recipe, tuple[AcquiredPackage, ...]]:
+    """The source package first, since it says which others it needs; these are then fetched together."""
+    report = context.report
+    with report.stage("acquire"):
+        (main,) = acquire([source.source], context.feeds, context.cache, report.transfer)
+        report.detail(_described(main))
+        # The source is unpacked within this stage: only its sdi.yaml says what else to acquire.
+        extract(main, tree)
+        recipe = read_recipe(tree, source, context)
+        others = acquire(list(recipe.packages), context.feeds, context.cache, report.transfer)
+        report.detail(", ".join(_described(package) for package in (main, *others)))
+    with report.stage("extract"):
+        for package in others:
+            reference = package.reference
+            extracted = extract(package, tree / (reference.extract_to or reference.name))
+            report.info(f"{reference.name}: {extracted.files:,} files")
+        report.detail(f"{len(others) + 1} packages")
+    return recipe, (main, *others)
+
+
+def _configure(
+    recipe: Recipe, packages: tuple[AcquiredPackage, ...], tree: Path, context: StepContext
+) -> Transformed:
+    with context.report.stage("transform"):
+        known = package_variables(packages, {p.reference.name: _folder(p, packages, tree) for p in packages})
+        variables = context.variables.merged(Variable(name, value, source="packages") for name, value in known)
+        transformed = transform(tree, recipe.transform, variables)
+        for message in transformed.messages:
+            context.report.message(message.level, message.text)
+        changed = len(transformed.files)
+        context.report.detail(f"{len(transformed.changes)} changes in {changed} file{'' if changed == 1 else 's'}")
+        return transformed
+
+
+def _configuration(recipe: Recipe, packages: tuple[AcquiredPackage, ...], transformed: Transformed) -> str:
+    """Hash of all that goes into the image. The packages' hashes stand for their files."""
+    content = [
+        [(p.sha256, p.reference.extract_to or p.reference.name) for p in packages],
+        sorted((file.path, hashlib.sha256(file.after).hexdigest()) for file in transformed.files),
+        msgspec.to_builtins(recipe.build),
+    ]
+    return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()
+
+
+def _labels(context: StepContext) -> dict[str, str]:
+    deployment = context.deployment
+    return {**deployment.names, SLOT: deployment.slot, DEPLOYMENT: deployment.id}
+
+
+def _folder(package: AcquiredPackage, packages: tuple[AcquiredPackage, ...], tree: Path) -> Path:
+    if package is packages[0]:
+        return tree
+    return tree / (package.reference.extract_to or package.reference.name)
+
+
+def _described(package: AcquiredPackage) -> str:
+    return f"{package.id} {package.version} ({package.size / 1e6:.1f} MB)"
+
+
+def _journal_row(change: Change) -> tuple[str, str, str, str, str | None, str | None]:
+    old, new = (MASK, MASK) if change.sensitive else (change.old, change.new)
+    return change.feature, change.file, change.place, change.rule, old, new
