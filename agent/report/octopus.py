@@ -46,6 +46,7 @@ class OctopusRenderer:
         self._out_level: _OutLevel = "default"
         self._error_level: _ErrorLevel = "default"
         self._stages: tuple[str, ...] = ()
+        self._stage_name = ""
         self._switch_errors("progress")
 
     def show(self, event: Event) -> None:
@@ -80,10 +81,9 @@ class OctopusRenderer:
             case StagesPlanned(names=names):
                 self._stages = names
             case StageStarted(name=name):
-                self._lines("default", [f"{name}"])
-                if name in self._stages:
-                    percentage = self._stages.index(name) * 100 // len(self._stages)
-                    self._stdout.message("progress", percentage=str(percentage), message=name)
+                self._stage_name = name
+                self._lines("default", [name])
+                self._progress(name, 0)
             case StageDetail(text=text):
                 self._lines("default", [f"  {text}"])
             case StageEnded(name=name, state=state, seconds=seconds):
@@ -99,13 +99,17 @@ class OctopusRenderer:
             self._lines(_level(event.level), [event.text])
 
     def _transfer(self, event: Transferred) -> None:
-        """The server shows one bar; it gets percentages where the whole is known."""
         text = f"{event.label}: {transferred(event.done, event.total)}"
         if event.total > 0:
-            percentage = min(100, event.done * 100 // event.total)
-            self._stdout.message("progress", percentage=str(percentage), message=text)
+            self._progress(text, min(1.0, event.done / event.total))
         if event.finished:
             self._lines("verbose", [text])
+
+    def _progress(self, text: str, part: float) -> None:
+        """The server shows one bar for the whole step; each stage has an equal share, `part` of it is done."""
+        if self._stage_name in self._stages:
+            percentage = int((self._stages.index(self._stage_name) + part) * 100 / len(self._stages))
+            self._stdout.message("progress", percentage=str(percentage), message=text)
 
     def _set_variable(self, event: VariableSet) -> None:
         secret = isinstance(event.value, Secret)

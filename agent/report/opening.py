@@ -27,9 +27,9 @@ def open_report(
     is_terminal: bool,
 ) -> Report:
     """The report for this process; `auto` is live on a terminal, service messages under Octopus, else plain."""
-    out, err = Sink(stdout), Sink(stderr)
-    chosen = _automatic(environ, is_terminal=is_terminal) if output == "auto" else output
-    return Report(_renderer(chosen, out, err, environ, verbose=verbose))
+    kind = _automatic(environ, is_terminal=is_terminal) if output == "auto" else output
+    out, err = Sink(stdout, keep_width=kind == "terminal"), Sink(stderr)
+    return Report(_renderer(kind, out, err, environ, verbose=verbose))
 
 
 def _automatic(environ: Mapping[str, str], *, is_terminal: bool) -> _Kind:

@@ -19,10 +19,14 @@ _TERMINAL_CODE = re.compile(
 
 
 class Sink:
-    """One of the two streams. What it cannot show is escaped; what nobody reads any more is dropped."""
+    """One of the two streams. What it cannot show is escaped; what nobody reads any more is dropped.
 
-    def __init__(self, stream: TextIO) -> None:
+    With `keep_width` it is shown as `?` instead, one for one, for a display that counts columns.
+    """
+
+    def __init__(self, stream: TextIO, *, keep_width: bool = False) -> None:
         self._stream = stream
+        self._errors = "replace" if keep_width else "backslashreplace"
         self._closed = False
 
     def line(self, text: str) -> None:
@@ -56,7 +60,7 @@ class Sink:
         try:
             self._stream.write(text)
         except UnicodeEncodeError:
-            self._stream.write(text.encode(self.encoding, "backslashreplace").decode(self.encoding))
+            self._stream.write(text.encode(self.encoding, self._errors).decode(self.encoding))
 
     def _abandon(self) -> None:
         """Send what follows, the interpreter's own last flush included, to nowhere."""

@@ -11,12 +11,13 @@ theme and a light one; the marks tell the same without colours.
 from __future__ import annotations
 
 import atexit
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import IO, Literal, assert_never, cast
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, Group, OverflowMethod, RenderableType
 from rich.live import Live
 from rich.padding import Padding
 from rich.progress_bar import ProgressBar
@@ -64,7 +65,10 @@ class _Row:
 
 
 class TerminalRenderer:
-    """Draws with rich. The list is redrawn by rich's own thread, from values that are only ever replaced."""
+    """Draws with rich, ten times a second whatever happens: a build that prints a lot is not slowed down by it.
+
+    One thread draws; events only change what it will draw.
+    """
 
     transfer_interval = 0.1
 
@@ -88,14 +92,34 @@ class TerminalRenderer:
         self._clock = clock
         self._rows: tuple[_Row, ...] = ()
         self._transfers: tuple[Transferred, ...] = ()
+        self._current = ""  # the stage that began last
         self._live: Live | None = None
+        self._pending: list[RenderableType] = []
+        self._lock = threading.RLock()
+        self._ended = threading.Event()
 
     def show(self, event: Event) -> None:
+        with self._lock:
+            self._take(event)
+            if self._live is None:
+                self._draw()
+
+    def close(self) -> None:
+        """Leave the list as it is and give the cursor back."""
+        self._ended.set()
+        with self._lock:
+            self._draw()
+            live, self._live = self._live, None
+            if live is not None:
+                live.stop()
+                atexit.unregister(self.close)
+
+    def _take(self, event: Event) -> None:
         match event:
             case StagesPlanned() | StageStarted() | StageDetail() | StageEnded():
                 self._stage(event)
             case Output(text=text):
-                self._print(Text(f"  {self._bar()} {text}", style="dim"))
+                self._print(self._foreign(text))
             case Message():
                 self._message(event)
             case Transferred():
@@ -114,19 +138,13 @@ class TerminalRenderer:
             case _:
                 assert_never(event)
 
-    def close(self) -> None:
-        """Leave the list as it is and give the cursor back."""
-        live, self._live = self._live, None
-        if live is not None:
-            live.stop()
-            atexit.unregister(self.close)
-
     def _stage(self, event: StageEvent) -> None:
         match event:
             case StagesPlanned(names=names):
                 self._rows = tuple(_Row(name=name) for name in names)
                 self._start()
             case StageStarted(name=name):
+                self._current = name
                 if all(row.name != name for row in self._rows):
                     self._rows = (*self._rows, _Row(name=name))
                 self._change(name, lambda row: replace(row, state="running", began=self._clock()))
@@ -145,31 +163,42 @@ class TerminalRenderer:
             self._live = Live(
                 console=self._console,
                 get_renderable=self._list,
-                refresh_per_second=8,
+                auto_refresh=False,
                 redirect_stdout=False,
                 redirect_stderr=False,
             )
             atexit.register(self.close)
             self._live.start()
+            threading.Thread(target=self._keep_drawing, name="terminal", daemon=True).start()
+
+    def _keep_drawing(self) -> None:
+        while not self._ended.wait(0.1):
+            with self._lock:
+                self._draw()
+
+    def _draw(self) -> None:
+        pending, self._pending = self._pending, []
+        if pending:
+            self._console.print(Group(*pending))
+        elif self._live is not None:
+            self._live.refresh()
 
     def _change(self, name: str, change: Callable[[_Row], _Row]) -> None:
         self._rows = tuple(change(row) if row.name == name else row for row in self._rows)
-        if self._live is not None:
-            self._live.refresh()
 
     def _list(self) -> RenderableType:
         """One line a stage, and one a transfer below the stage that runs."""
         stages = Table.grid(
             Column(width=1),
             Column(no_wrap=True),
-            Column(ratio=1, no_wrap=True, overflow="ellipsis"),
+            Column(ratio=1, no_wrap=True, overflow=self._overflow()),
             Column(no_wrap=True, justify="right"),
             padding=(0, 1),
             expand=True,
         )
         for row in self._rows:
             stages.add_row(*self._cells(row))
-            if row.state == "running":
+            if row.name == self._current:
                 for each in self._transfers[-_MOST_TRANSFERS:]:
                     stages.add_row("", "", self._transfer(each), "")
         return Padding(stages, (0, 1))
@@ -197,12 +226,21 @@ class TerminalRenderer:
 
     def _transfer(self, event: Transferred) -> RenderableType:
         text = Text(transferred(event.done, event.total), style="dim")
-        label = Text(event.label.replace("\n", " "), overflow="ellipsis", no_wrap=True)
+        label = Text(event.label.replace("\n", " "))
         if event.total <= 0:
             return Text.assemble(label, " ", text)
-        line = Table.grid(Column(max_width=24), Column(width=14), Column(no_wrap=True), padding=(0, 1))
+        line = Table.grid(
+            Column(max_width=24, no_wrap=True, overflow=self._overflow()),
+            Column(width=14),
+            Column(no_wrap=True, overflow="crop"),
+            padding=(0, 1),
+        )
         line.add_row(label, ProgressBar(total=event.total, completed=event.done, width=14), text)
         return line
+
+    def _overflow(self) -> OverflowMethod:
+        """How text that is too long ends; an ellipsis is no ASCII."""
+        return "crop" if self._console.options.ascii_only else "ellipsis"
 
     def _message(self, event: Message) -> None:
         match event.level:
@@ -225,7 +263,7 @@ class TerminalRenderer:
                 where = f"{stage}: " if stage else ""
                 self._print(Text.assemble("\n", ("error: ", "bold red"), f"{where}{message}"))
                 for line in output:
-                    self._print(Text(f"  {self._bar()} {line}", style="dim"))
+                    self._print(self._foreign(line))
             case Succeeded(outputs=outputs, seconds=seconds):
                 self._print(Text(f"\nsucceeded in {duration(seconds)}", style="bold green"))
                 if outputs:
@@ -234,10 +272,14 @@ class TerminalRenderer:
                 assert_never(event)
 
     def _print(self, content: RenderableType) -> None:
-        self._console.print(content)
+        self._pending.append(content)
 
-    def _bar(self) -> str:
-        return "|" if self._console.options.ascii_only else "│"
+    def _foreign(self, line: str) -> RenderableType:
+        """A line of a build or a container; what does not fit goes on below, indented as far."""
+        bar = "  |" if self._console.options.ascii_only else "  │"
+        row = Table.grid(Column(width=3), Column(overflow="fold"), padding=(0, 1))
+        row.add_row(Text(bar, style="dim"), Text(line, style="dim"))
+        return row
 
 
 def _summary(outputs: tuple[tuple[str, str], ...]) -> RenderableType:
