@@ -17,7 +17,6 @@ from agent.host import ContainerHost, ContainerInfo, Port
 
 LOG_LINES = 20
 PROBE_TIMEOUT = 5.0
-SETTLE_SECONDS = 1.0
 
 
 class HealthSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
@@ -28,6 +27,8 @@ class HealthSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     timeout: float = 60
     interval: float = 0.25
     successes: int = 1
+    settle: float = 1
+    """Where there is nothing to ask: so long it must stay up."""
 
 
 def await_healthy(host: ContainerHost, container: str, health: HealthSettings) -> float:
@@ -63,7 +64,7 @@ def _probe_for(host: ContainerHost, health: HealthSettings) -> Callable[[Contain
             return _ask(host, seen, health)
         if seen.health != "none":
             return "" if seen.health == "healthy" else f"its HEALTHCHECK says {seen.health}"
-        return "" if time.monotonic() - began >= SETTLE_SECONDS else "it has only just started"
+        return "" if time.monotonic() - began >= health.settle else "it has only just started"
 
     return probe
 

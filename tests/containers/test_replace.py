@@ -1,0 +1,180 @@
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+
+import pytest
+
+from agent.containers import SLOT, HealthSettings, Replacement, RunSettings, replace, serving
+from agent.errors import ContainerError
+from agent.host import ContainerSpec
+from agent.journal import Journal, NewRun, RunEntry
+from agent.testing import Behaviour, MemoryHost
+
+SLOT_NAME = "shop/test/untenanted/web"
+IMAGE = "registry/shop:1"
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    journal = Journal(tmp_path / "journal.db")
+    yield journal
+    journal.close()
+
+
+@pytest.fixture
+def entry(journal: Journal) -> RunEntry:
+    values = dict.fromkeys(("release", "project", "environment", "tenant", "step", "host"), "")
+    return journal.begin(NewRun(id="Deployments-1", kind="deployment", slot=SLOT_NAME, **values))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def host() -> MemoryHost:
+    host = MemoryHost(behaviour=behave)
+    host.add_image(IMAGE)
+    return host
+
+
+def behave(spec: ContainerSpec) -> Behaviour:
+    """A container does what its environment says."""
+    if spec.environment.get("EXITS"):
+        return Behaviour(exits_with=3, output=("cannot open the database",))
+    if spec.environment.get("SICK"):
+        return Behaviour(health=("starting", "unhealthy"), health_output="the disk is full")
+    return Behaviour()
+
+
+def wanted(number: int, *, keep: int = 3, ports: tuple[str, ...] = ("8080:80",), **environment: str) -> Replacement:
+    settings = RunSettings(
+        name="web",
+        ports=list(ports),
+        environment=environment,
+        health=HealthSettings(timeout=0.2, interval=0.01, settle=0),
+        keep=keep,
+    )
+    spec = settings.specification(IMAGE, f"deployments-{number}", {SLOT: SLOT_NAME})
+    return Replacement(slot=SLOT_NAME, spec=spec, health=settings.health, keep=keep)
+
+
+def deploy(replacement: Replacement, host: MemoryHost, entry: RunEntry) -> str:
+    return replace(replacement, host, entry, nullcontext, lambda _: None).container.name
+
+
+def names_serving(host: MemoryHost) -> list[str]:
+    return [container.name for container in serving(host, SLOT_NAME)]
+
+
+def test_the_first_container_of_a_slot_just_starts(host: MemoryHost, entry: RunEntry) -> None:
+    assert deploy(wanted(1), host, entry) == "web-deployments-1"
+    assert names_serving(host) == ["web-deployments-1"]
+
+
+def test_the_new_container_takes_the_place_and_the_old_one_is_kept_stopped(host: MemoryHost, entry: RunEntry) -> None:
+    deploy(wanted(1), host, entry)
+    deploy(wanted(2), host, entry)
+    assert names_serving(host) == ["web-deployments-2"]
+    kept = host.inspect("web-deployments-1")
+    assert kept is not None
+    assert kept.state == "exited"
+
+
+def test_the_old_container_is_stopped_only_after_the_new_one_is_created(host: MemoryHost, entry: RunEntry) -> None:
+    deploy(wanted(1), host, entry)
+    host.calls.clear()
+    deploy(wanted(2), host, entry)
+    changing = [call.split()[0] for call in host.calls if call.split()[0] in {"create", "stop", "start", "remove"}]
+    assert changing == ["create", "stop", "start"]
+
+
+def test_a_container_that_ends_at_once_gives_way_to_the_old_one(host: MemoryHost, entry: RunEntry) -> None:
+    deploy(wanted(1), host, entry)
+    with pytest.raises(ContainerError) as caught:
+        deploy(wanted(2, EXITS="1"), host, entry)
+    assert "cannot open the database" in caught.value.output
+    assert names_serving(host) == ["web-deployments-1"]
+    assert host.inspect("web-deployments-2") is None
+
+
+def test_a_container_that_stays_unhealthy_gives_way_to_the_old_one(host: MemoryHost, entry: RunEntry) -> None:
+    deploy(wanted(1), host, entry)
+    with pytest.raises(ContainerError, match=r"was not healthy within 0\.2 s: its HEALTHCHECK says") as caught:
+        deploy(wanted(2, SICK="1"), host, entry)
+    assert "health check: the disk is full" in caught.value.output
+    assert names_serving(host) == ["web-deployments-1"]
+
+
+@pytest.mark.parametrize("operation", ["create", "stop", "start"])
+def test_whatever_call_fails_the_old_container_serves(operation: str, host: MemoryHost, entry: RunEntry) -> None:
+    deploy(wanted(1), host, entry)
+    host.fail_next(operation, ContainerError("the engine is out of sorts"))
+    with pytest.raises(ContainerError, match="out of sorts"):
+        deploy(wanted(2), host, entry)
+    assert names_serving(host) == ["web-deployments-1"]
+    assert host.inspect("web-deployments-2") is None
+
+
+def test_an_interrupt_in_the_middle_puts_the_old_container_back(host: MemoryHost, entry: RunEntry) -> None:
+    deploy(wanted(1), host, entry)
+
+    @contextmanager
+    def interrupting() -> Iterator[None]:
+        yield
+
+    def log(text: str) -> None:
+        if text.startswith("starting"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        replace(wanted(2), host, entry, interrupting, log)
+    assert names_serving(host) == ["web-deployments-1"]
+
+
+def test_a_port_that_is_taken_is_named_with_its_holder(host: MemoryHost, entry: RunEntry) -> None:
+    stranger = host.create(ContainerSpec(name="stranger", image=IMAGE, ports=wanted(1).spec.ports))
+    host.start(stranger.id)
+    with pytest.raises(ContainerError, match="port 8080 is taken by the container stranger"):
+        deploy(wanted(1), host, entry)
+    assert [container.name for container in host.find({})] == ["stranger"]
+
+
+def test_a_name_that_a_stranger_has_is_left_alone(host: MemoryHost, entry: RunEntry) -> None:
+    host.create(ContainerSpec(name="web-deployments-1", image=IMAGE))
+    with pytest.raises(ContainerError, match="belongs to a container that is not of this slot"):
+        deploy(wanted(1), host, entry)
+    assert host.inspect("web-deployments-1") is not None
+
+
+def test_the_same_container_is_not_made_twice(host: MemoryHost, entry: RunEntry) -> None:
+    deploy(wanted(1), host, entry)
+    host.calls.clear()
+    assert replace(wanted(1), host, entry, nullcontext, lambda _: None).unchanged
+    assert not [call for call in host.calls if call.split()[0] in {"create", "stop", "start", "remove"}]
+
+
+def test_the_same_deployment_with_other_settings_replaces_itself(host: MemoryHost, entry: RunEntry) -> None:
+    deploy(wanted(1), host, entry)
+    name = deploy(wanted(1, COLOUR="blue"), host, entry)
+    assert name.startswith("web-deployments-1-")
+    assert names_serving(host) == [name]
+
+
+def test_a_leftover_of_the_same_name_is_made_anew(host: MemoryHost, entry: RunEntry) -> None:
+    host.create(wanted(1).spec)
+    assert deploy(wanted(1), host, entry) == "web-deployments-1"
+
+
+def test_only_so_many_predecessors_are_kept(host: MemoryHost, entry: RunEntry) -> None:
+    for number in range(1, 6):
+        deploy(wanted(number, keep=2), host, entry)
+    left = sorted(container.name for container in host.find({SLOT: SLOT_NAME}))
+    assert left == ["web-deployments-3", "web-deployments-4", "web-deployments-5"]
+
+
+def test_going_back_starts_the_kept_container_itself(host: MemoryHost, entry: RunEntry) -> None:
+    deploy(wanted(1), host, entry)
+    deploy(wanted(2), host, entry)
+    kept = host.inspect("web-deployments-1")
+    assert kept is not None
+    back = Replacement(slot=SLOT_NAME, spec=wanted(1).spec, health=HealthSettings(settle=0), keep=9, kept=kept)
+    deploy(back, host, entry)
+    (now,) = serving(host, SLOT_NAME)
+    assert now.id == kept.id

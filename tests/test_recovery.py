@@ -1,0 +1,132 @@
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+
+from agent.containers import SLOT, HealthSettings, Replacement, RunSettings, replace, serving
+from agent.host import ContainerSpec
+from agent.journal import Journal, NewRun, RunEntry
+from agent.recovery import recover
+from agent.testing import Behaviour, MemoryHost
+
+SLOT_NAME = "shop/test/untenanted/web"
+IMAGE = "registry/shop:1"
+CHANGING = {"create", "stop", "start", "remove"}
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing of the run's own clean-up happens after it."""
+
+
+class DyingHost(MemoryHost):
+    """Dies before or after the n-th call that changes something, and does nothing at all after that."""
+
+    def __init__(self, calls_before_death: int, *, after: bool) -> None:
+        super().__init__(behaviour=behave)
+        self.left = calls_before_death
+        self.after = after
+        self.dead = False
+        self.dying = False
+
+    def mortal(self, operation: str, *arguments: object) -> object:
+        if self.dead:
+            raise Killed
+        self.left -= self.dying
+        if self.dying and self.left < 0 and not self.after:
+            self.dead = True
+            raise Killed
+        result = getattr(MemoryHost, operation)(self, *arguments)
+        if self.dying and self.left < 0:
+            self.dead = True
+            raise Killed
+        return result
+
+    def create(self, spec: ContainerSpec):  # type: ignore[no-untyped-def]
+        return self.mortal("create", spec)
+
+    def start(self, container: str) -> None:
+        self.mortal("start", container)
+
+    def stop(self, container: str, timeout: int) -> None:
+        self.mortal("stop", container, timeout)
+
+    def remove(self, container: str) -> None:
+        self.mortal("remove", container)
+
+
+def behave(spec: ContainerSpec) -> Behaviour:
+    return Behaviour(exits_with=1) if spec.environment.get("EXITS") else Behaviour()
+
+
+def wanted(number: int, **environment: str) -> Replacement:
+    settings = RunSettings(
+        name="web",
+        ports=["8080:80"],
+        environment=environment,
+        restart="no",
+        health=HealthSettings(timeout=0.2, interval=0.01, settle=0),
+    )
+    spec = settings.specification(IMAGE, f"deployments-{number}", {SLOT: SLOT_NAME})
+    return Replacement(slot=SLOT_NAME, spec=spec, health=settings.health, keep=3)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    journal = Journal(tmp_path / "journal.db")
+    yield journal
+    journal.close()
+
+
+def begun(journal: Journal, number: int) -> RunEntry:
+    values = dict.fromkeys(("release", "project", "environment", "tenant", "step", "host"), "")
+    run = NewRun(id=f"Deployments-{number}", kind="deployment", slot=SLOT_NAME, **values)  # type: ignore[arg-type]
+    return journal.begin(run)
+
+
+def deployed_and_killed(host: DyingHost, journal: Journal, second: Replacement) -> None:
+    host.add_image(IMAGE)
+    replace(wanted(1), host, begun(journal, 1), nullcontext, lambda _: None)
+    journal.entry(journal.runs()[0]).finish("succeeded", container="web-deployments-1")
+    entry = begun(journal, 2)
+    host.dying = True
+    with pytest.raises(Killed):
+        replace(second, host, entry, nullcontext, lambda _: None)
+    host.dead = host.dying = False
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("calls", range(3), ids=["create", "stop", "start"])
+def test_killed_at_any_call_exactly_one_container_serves_after_recovery(
+    calls: int, after: bool, journal: Journal
+) -> None:
+    host = DyingHost(calls, after=after)
+    deployed_and_killed(host, journal, wanted(2))
+    recover(SLOT_NAME, journal, host, lambda _: None)
+    (now,) = serving(host, SLOT_NAME)
+    record = journal.runs()[0]
+    if (calls, after) == (2, True):
+        assert (now.name, record.state, record.container) == ("web-deployments-2", "succeeded", "web-deployments-2")
+    else:
+        assert (now.name, record.state) == ("web-deployments-1", "interrupted")
+        assert [container.name for container in host.find({SLOT: SLOT_NAME})] == ["web-deployments-1"]
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("calls", range(3, 5), ids=["remove the new", "start the old"])
+def test_killed_while_undoing_the_old_one_serves_after_recovery(calls: int, after: bool, journal: Journal) -> None:
+    host = DyingHost(calls, after=after)
+    deployed_and_killed(host, journal, wanted(2, EXITS="1"))
+    recover(SLOT_NAME, journal, host, lambda _: None)
+    assert [container.name for container in host.find({SLOT: SLOT_NAME})] == ["web-deployments-1"]
+    assert [container.name for container in serving(host, SLOT_NAME)] == ["web-deployments-1"]
+    assert journal.runs()[0].state == "interrupted"
+
+
+def test_recovering_twice_changes_nothing_more(journal: Journal) -> None:
+    host = DyingHost(1, after=True)
+    deployed_and_killed(host, journal, wanted(2))
+    recover(SLOT_NAME, journal, host, lambda _: None)
+    host.calls.clear()
+    recover(SLOT_NAME, journal, host, lambda _: None)
+    assert not [call for call in host.calls if call.split()[0] in CHANGING]
