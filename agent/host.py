@@ -2,7 +2,7 @@
 
 `ContainerHost` has three implementations that pass one contract test suite: the Engine API
 (`agent/engine/api.py`), the docker command line over a remote shell, and an in-memory twin for tests
-(`agent/testing.py`). Failures are `HostError`, `BuildError`, `RegistryError` or `ContainerError`.
+(`agent/testing/`). Failures are `HostError`, `BuildError`, `RegistryError` or `ContainerError`.
 """
 
 from __future__ import annotations

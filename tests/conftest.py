@@ -104,9 +104,9 @@ def remove_leftovers(engine: EngineSocket, prefix: str, base_image: str) -> None
         if prefix in network["Name"]:
             engine.call("DELETE", f"/networks/{network['Id']}")
     for image in _listed(engine, "/images/json?all=1"):
-        for tag in image["RepoTags"] or ():
-            if prefix in tag and tag != base_image:
-                engine.call("DELETE", f"/images/{tag}", query=force)
+        for name in [*(image["RepoTags"] or ()), *(image["RepoDigests"] or ())]:
+            if prefix in name and name != base_image:
+                engine.call("DELETE", f"/images/{name}", query=force)
     _remove_descendants(engine, base_image)
 
 

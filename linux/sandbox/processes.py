@@ -51,10 +51,15 @@ def terminate(process: Process, *, seconds: float = 15) -> bool:
     if not is_alive(process):
         return False
     for number in (signal.SIGTERM, signal.SIGKILL):
-        os.kill(process.pid, number)
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, number)
         deadline = monotonic() + seconds
-        while is_alive(process) and monotonic() < deadline:
+        while is_alive(process):
+            if monotonic() > deadline:
+                break
             sleep(0.05)
+        else:
+            return True
     return True
 
 
