@@ -5,7 +5,8 @@ Levels and facts are Calamari's, so that logs read as a deployment's always did.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,6 +29,17 @@ class TransformFailure(TransformError):  # noqa: N818  it is its parent, with mo
     def __init__(self, message: str, *, messages: Sequence[Message] = (), output: Sequence[str] = ()) -> None:
         super().__init__(message, output=output)
         self.messages = tuple(messages)
+
+
+@contextmanager
+def kept_on_failure(messages: Sequence[Message]) -> Iterator[None]:
+    """Whatever fails inside, as a TransformError, brings the messages along that are there by then."""
+    try:
+        yield
+    except TransformFailure:
+        raise
+    except TransformError as failure:
+        raise TransformFailure(str(failure), messages=messages, output=failure.output) from failure
 
 
 def verbose(text: str) -> Message:

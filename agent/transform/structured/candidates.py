@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 
+from agent.transform.structured.paths import PathNode, fold, path_tree
 from agent.transform.text import clean
 from agent.variables import Variables
 
@@ -22,9 +23,9 @@ class Candidates:
         return tuple(self._variables)
 
     @cached_property
-    def paths(self) -> Mapping[str, str]:
+    def paths(self) -> PathNode:
         """JSON and YAML leave out Octopus's own names, but not `Octopus:Section`. As Calamari."""
-        return {fold(name): name for name in self.all if _may_be_path(name)}
+        return path_tree(name for name in self.all if _may_be_path(name))
 
     @cached_property
     def keys(self) -> Mapping[str, str]:
@@ -41,13 +42,6 @@ class Candidates:
     def is_sensitive(self, name: str) -> bool:
         """Whether the value is a secret, or made of one."""
         return self._variables.is_sensitive(name)
-
-
-def fold(text: str) -> str:
-    """The form in which names are compared without case: .NET's ordinal one, a character for a character."""
-    if text.isascii():
-        return text.upper()
-    return "".join(upper if len(upper := character.upper()) == 1 else character for character in text)
 
 
 def _may_be_path(name: str) -> bool:

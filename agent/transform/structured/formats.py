@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 
 from agent.transform.changes import Change
 from agent.transform.messages import Message, info, verbose
+from agent.transform.structured.paths import PathNode
 
 FormatName = Literal["Json", "Yaml", "Xml", "Properties"]
 
@@ -44,8 +45,8 @@ class Names(Protocol):
         ...
 
     @property
-    def paths(self) -> Mapping[str, str]:
-        """The names that may address JSON and YAML, by their folded spelling."""
+    def paths(self) -> PathNode:
+        """The names that may address JSON and YAML, as a tree of their parts."""
         ...
 
     @property

@@ -11,7 +11,7 @@ from typing import Final, Literal, Protocol, cast
 from agent.errors import TransformError
 from agent.transform.changes import Change, FeatureResult, NoMatch, settle
 from agent.transform.files import Workspace
-from agent.transform.messages import Message, TransformFailure, info, verbose
+from agent.transform.messages import Message, info, kept_on_failure, verbose
 from agent.transform.settings import StructuredRules, Target
 from agent.transform.structured.candidates import Candidates
 from agent.transform.structured.formats import FormatName, ParseFailure, Replace, Replaced
@@ -36,13 +36,9 @@ _MODULES: Final[dict[FormatName, str]] = {
 def apply(workspace: Workspace, rules: StructuredRules, variables: Variables) -> FeatureResult:
     """Replace values in every file that the targets name. A file of no known format fails the run."""
     run = _Run(workspace=workspace, rules=rules, names=Candidates(variables))
-    try:
+    with kept_on_failure(run.messages):
         for target in rules.targets:
             _apply_target(run, target)
-    except TransformFailure:
-        raise
-    except TransformError as failure:
-        raise TransformFailure(str(failure), messages=run.messages) from failure
     return FeatureResult(changes=tuple(run.changes), unmatched=tuple(run.unmatched), messages=tuple(run.messages))
 
 
@@ -91,7 +87,7 @@ def _apply_file(run: _Run, path: Path) -> int:
         except ParseFailure as failure:
             run.messages.append(verbose(f"The file at {name} couldn't be parsed as {format_}: {failure}"))
             if format_ == formats[-1]:
-                raise TransformFailure(_unparsable(name, format_, failure), messages=run.messages) from failure
+                raise TransformError(_unparsable(name, format_, failure)) from failure
         else:
             _keep(run, path, replaced)
             run.messages.append(

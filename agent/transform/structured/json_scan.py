@@ -1,0 +1,240 @@
+"""Finding the places in a JSON text that variables name, without taking the text apart.
+
+As lenient as Newtonsoft's reader: comments, single quotes, bare keys, trailing commas, hexadecimal numbers, NaN.
+Runs of members and items are matched by one regular expression each; only what it does not cover goes token by
+token. Nothing recurses, so depth costs nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from agent.transform.structured.formats import ParseFailure
+from agent.transform.structured.paths import PathNode
+
+_ESCAPE = r"\\(?:[\"'\\/bfnrt]|u[0-9A-Fa-f]{4})"
+_STRING = rf'"(?:[^"\\]++|{_ESCAPE})*+"'
+_END = r"(?![^\s,\]}/])"
+_NUMBER = rf"-?+(?:0[xX][0-9A-Fa-f]++|(?:[0-9]++(?:\.[0-9]*+)?+|\.[0-9]++)(?:[eE][-+]?+[0-9]++)?+){_END}"
+_WORD = rf"(?:true|false|null|undefined|NaN|-?Infinity){_END}"
+_PLAIN = rf"{_STRING}|{_NUMBER}|{_WORD}"
+_MEMBER = re.compile(rf'\s*+"([^"\\]*+)"\s*+:\s*+(?:({_PLAIN})\s*+(?:,|(?=\}}))|([{{\[]))')
+_ITEM = re.compile(rf"\s*+(?:({_PLAIN})\s*+(?:,|(?=\]))|([{{\[]))")
+_LEAF = (
+    rf"(?:{_PLAIN}|\{{(?:\s*+{_STRING}\s*+:\s*+(?:{_PLAIN})\s*+(?:,|(?=\}})))*+\s*+\}}"
+    rf"|\[(?:\s*+(?:{_PLAIN})\s*+(?:,|(?=\])))*+\s*+\])"
+)
+_DEAD_MEMBERS = re.compile(rf"(?:\s*+{_STRING}\s*+:\s*+{_LEAF}\s*+,)*+")
+_DEAD_ITEMS = re.compile(rf"(?:\s*+{_LEAF}\s*+,)*+")
+_AFTER = re.compile(r"\s*+(?:,|(?=[\]}]))")
+_GAP = re.compile(r"(?:\s++|//[^\r\n]*+|/\*(?:[^*]++|\*(?!/))*+\*/)*+")
+_SCALAR = re.compile(rf"{_PLAIN}|'(?:[^'\\]++|{_ESCAPE})*+'")
+_KEY = re.compile(rf"{_STRING}|'(?:[^'\\]++|{_ESCAPE})*+'|[\w$]++")
+_ESCAPED = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|(.))")
+_LETTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+
+
+@dataclass(slots=True)
+class Place:
+    """A value that a variable names: `text[start:end]`, reached by `path` in the document's own spelling."""
+
+    name: str
+    path: str
+    start: int
+    end: int = -1
+
+
+@dataclass(slots=True)
+class _Frame:
+    """An open object or array. `node` is None where no variable leads any deeper."""
+
+    is_object: bool
+    node: PathNode | None
+    path: str
+    place: Place | None
+    index: int = 0
+
+
+def find_places(text: str, paths: PathNode) -> list[Place]:
+    """Every value that a variable names, in the order they begin. ParseFailure if the text is not JSON."""
+    return _Scan(text).run(paths)
+
+
+def unquoted(text: str) -> str:
+    """What a quoted string, of either kind of quotes, says."""
+    body = text[1:-1]
+    if "\\" not in body:
+        return body
+    plain = _ESCAPED.sub(_unescaped, body)
+    return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if "\\u" in body else plain
+
+
+def failure_at(message: str, text: str, offset: int) -> ParseFailure:
+    """A ParseFailure with the line and the column of an offset."""
+    return ParseFailure(message, text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset))
+
+
+class _Scan:
+    """One pass over a text. `position` always stands where a value, a key or a closing bracket may begin."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.position = 0
+        self.frames: list[_Frame] = []
+        self.places: list[Place] = []
+
+    def run(self, paths: PathNode) -> list[Place]:
+        self.skip_gap()
+        self.value_slowly(paths, "", None)
+        while self.frames:
+            frame = self.frames[-1]
+            if frame.is_object:
+                self.members(frame)
+            else:
+                self.items(frame)
+        self.skip_gap()
+        if self.position < len(self.text):
+            raise self.failure("there is text after the value")
+        return self.places
+
+    def members(self, frame: _Frame) -> None:
+        """Members until the object closes or another container opens."""
+        text, node = self.text, frame.node
+        while True:
+            if node is None:
+                self.position = _dead(_DEAD_MEMBERS, text, self.position)
+            match = _MEMBER.match(text, self.position)
+            if match is None:
+                if self.member_slowly(frame):
+                    continue
+                return
+            self.position = match.end()
+            key, opener = match.group(1, 3)
+            child = node.descend(key) if node is not None else None
+            path = "" if child is None else _join(frame, key)
+            if opener:
+                self.open(opener, match.start(3), child, path)
+                return
+            if child is not None and child.name is not None:
+                start, end = match.span(2)
+                self.places.append(Place(child.name, path, start, end))
+
+    def items(self, frame: _Frame) -> None:
+        """Items until the array closes or another container opens."""
+        text, node = self.text, frame.node
+        while True:
+            if node is None:
+                self.position = _dead(_DEAD_ITEMS, text, self.position)
+            match = _ITEM.match(text, self.position)
+            if match is None:
+                if self.item_slowly(frame):
+                    continue
+                return
+            self.position = match.end()
+            child = self.next_item(frame)
+            path = "" if child is None else _join(frame, str(frame.index - 1))
+            if match[2]:
+                self.open(match[2], match.start(2), child, path)
+                return
+            if child is not None and child.name is not None:
+                start, end = match.span(1)
+                self.places.append(Place(child.name, path, start, end))
+
+    def next_item(self, frame: _Frame) -> PathNode | None:
+        index = frame.index
+        frame.index += 1
+        return None if frame.node is None else frame.node.children.get(str(index))
+
+    def member_slowly(self, frame: _Frame) -> bool:
+        """A member of any spelling, or the end of the object; whether the object goes on right here."""
+        self.skip_gap()
+        if self.text.startswith("}", self.position):
+            return self.close()
+        match = _KEY.match(self.text, self.position)
+        if match is None:
+            raise self.failure("a key or '}' is expected")
+        self.position = match.end()
+        key = unquoted(match[0]) if match[0][0] in "\"'" else match[0]
+        self.skip_gap()
+        if not self.text.startswith(":", self.position):
+            raise self.failure("':' is expected after a key")
+        self.position += 1
+        self.skip_gap()
+        child = frame.node.descend(key) if frame.node is not None else None
+        return self.value_slowly(child, "" if child is None else _join(frame, key), frame)
+
+    def item_slowly(self, frame: _Frame) -> bool:
+        """An item of any spelling, or the end of the array; whether the array goes on right here."""
+        self.skip_gap()
+        if self.text.startswith("]", self.position):
+            return self.close()
+        child = self.next_item(frame)
+        return self.value_slowly(child, "" if child is None else _join(frame, str(frame.index - 1)), frame)
+
+    def value_slowly(self, node: PathNode | None, path: str, frame: _Frame | None) -> bool:
+        opener = self.text[self.position : self.position + 1]
+        if opener in {"{", "["}:
+            self.position += 1
+            self.open(opener, self.position - 1, node, path)
+            return False
+        match = _SCALAR.match(self.text, self.position)
+        if match is None:
+            raise self.failure("a value is expected" if opener else "the text ends where a value is expected")
+        self.position = match.end()
+        if frame is not None:
+            if node is not None and node.name is not None:
+                self.places.append(Place(node.name, path, match.start(), match.end()))
+            self.separator()
+        return True
+
+    def open(self, opener: str, start: int, node: PathNode | None, path: str) -> None:
+        place = None
+        if node is not None and node.name is not None and self.frames:
+            place = Place(node.name, path, start)
+            self.places.append(place)
+        below = node if node is not None and node.children else None
+        self.frames.append(_Frame(opener == "{", below, path, place))
+
+    def close(self) -> bool:
+        self.position += 1
+        place = self.frames.pop().place
+        if place is not None:
+            place.end = self.position
+        if self.frames:
+            self.separator()
+        return False
+
+    def separator(self) -> None:
+        """The comma after a value, or nothing before a closing bracket."""
+        match = _AFTER.match(self.text, self.position)
+        if match is None:
+            self.skip_gap()
+            match = _AFTER.match(self.text, self.position)
+        if match is None:
+            raise self.failure("',' or a closing bracket is expected")
+        self.position = match.end()
+
+    def skip_gap(self) -> None:
+        match = _GAP.match(self.text, self.position)
+        assert match is not None
+        self.position = match.end()
+
+    def failure(self, message: str) -> ParseFailure:
+        return failure_at(message, self.text, self.position)
+
+
+def _dead(run: re.Pattern[str], text: str, position: int) -> int:
+    match = run.match(text, position)
+    assert match is not None
+    return match.end()
+
+
+def _join(frame: _Frame, key: str) -> str:
+    return f"{frame.path}:{key}" if frame.path else key
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    if match[1]:
+        return chr(int(match[1], 16))
+    return _LETTERS.get(match[2], match[2])
