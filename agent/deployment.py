@@ -20,7 +20,7 @@ from agent.guard import guarded
 from agent.host import ContainerHost
 from agent.identity import identify
 from agent.inputs import Missing, evaluated
-from agent.journal import Journal, NewRun, RunEntry
+from agent.journal import Journal, NewRun, RunEntry, read_runs
 from agent.lock import slot_lock
 from agent.packages import PackageCache, open_feeds
 from agent.plan import Plan, load, require_same
@@ -186,7 +186,7 @@ def _held_slot(request: Request, deployment: Deployment, report: Report) -> Abst
 
 @contextmanager
 def _journal(home: Path, report: Report) -> Iterator[Journal]:
-    journal = Journal(home / "journal.db", report.masked)
+    journal = Journal(home / "journal.db", report.masker.mask)
     try:
         yield journal
     finally:
@@ -195,15 +195,8 @@ def _journal(home: Path, report: Report) -> Iterator[Journal]:
 
 def _last_boot(home: Path, slot: str) -> float | None:
     """Seconds from start to first good answer, the last time something was deployed to the slot."""
-    path = home / "journal.db"
-    if not path.exists():
-        return None
-    journal = Journal(path)
-    try:
-        seconds = (record.boot_seconds for record in journal.runs(slot) if record.state == "succeeded")
-        return next((value for value in seconds if value), None)
-    finally:
-        journal.close()
+    runs = read_runs(home / "journal.db", slot)
+    return next((run.boot_seconds for run in runs if run.state == "succeeded" and run.boot_seconds), None)
 
 
 def _new_run(deployment: Deployment, host: str) -> NewRun:

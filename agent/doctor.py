@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +9,6 @@ from pathlib import Path
 
 from agent.errors import DockwrightError
 from agent.plugins import connect
-from agent.workspace import work_folder
 
 LOW_DISK_BYTES = 2_000_000_000
 EARLIEST_CLOCK = datetime(2026, 1, 1, tzinfo=UTC)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 
+from agent.errors import InputError
 from agent.variables import Variables
 
 UNRESOLVED_EXIT = 4
@@ -32,6 +34,14 @@ def evaluate(template: str, variables: Variables, *, explain: bool) -> Answer:
         exit_code=UNRESOLVED_EXIT if complaints else 0,
         verbatim=text.endswith("\n"),
     )
+
+
+def read_standard_input() -> str:
+    """All of it, as UTF-8, newlines untouched."""
+    try:
+        return sys.stdin.buffer.read().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"the template on standard input is not UTF-8 (byte {error.start})") from error
 
 
 def _explained(template: str, variables: Variables) -> Answer:

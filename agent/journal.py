@@ -189,6 +189,17 @@ class Journal:
             ) from error
 
 
+def read_runs(path: Path, slot: str = "", limit: int = -1) -> list[RunRecord]:
+    """The newest runs first, without making a journal where there is none."""
+    if not path.exists():
+        return []
+    journal = Journal(path)
+    try:
+        return journal.runs(slot, limit)
+    finally:
+        journal.close()
+
+
 class RunEntry:
     """The journal's page for one run."""
 

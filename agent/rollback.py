@@ -49,7 +49,7 @@ class RollbackRequest:
 def rollback(request: RollbackRequest, report: Report) -> Outcome:
     """Put the target's container back in the place of the current one."""
     report.stages(STAGES)
-    with closing(Journal(request.home / "journal.db", report.masked)) as journal:
+    with closing(Journal(request.home / "journal.db", report.masker.mask)) as journal:
         slot = _slot(request, journal)
         holder = f"a rollback (process {os.getpid()}, {getpass.getuser()})"
         with slot_lock(request.home, slot, holder, request.wait, _waiting(report)) as lock:

@@ -23,7 +23,10 @@ def plan_lines(plan: Plan) -> list[str]:
         f"Plan for {plan.deployment} in {plan.slot} on {plan.host}",
         "",
         "Packages",
-        *(f"  {package.id} {package.version}  {_size(package.size)}  sha256 {package.sha256}" for package in plan.packages),
+        *(
+            f"  {package.id} {package.version}  {_size(package.size)}  sha256 {package.sha256}"
+            for package in plan.packages
+        ),
         "",
         *_file_lines(plan),
         "",
@@ -73,7 +76,11 @@ def _container_lines(container: PlannedContainer | None) -> Iterator[str]:
         return
     ports = f", ports {', '.join(container.ports)}" if container.ports else ""
     yield f"  {container.name}{ports}"
-    yield f"  replaces {container.replaces} ({container.replaces_image})" if container.replaces else "  replaces nothing"
+    yield (
+        f"  replaces {container.replaces} ({container.replaces_image})"
+        if container.replaces
+        else "  replaces nothing"
+    )
     yield f"  outage to expect: {container.outage}"
 
 

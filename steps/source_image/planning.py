@@ -47,7 +47,7 @@ def _file(file: ChangedFile, context: StepContext) -> PlannedFile:
         path=file.path,
         before=hashlib.sha256(file.before).hexdigest(),
         after=hashlib.sha256(file.after).hexdigest(),
-        diff=unified_diff(file, context.report.masked),
+        diff=unified_diff(file, context.report.masker.mask),
     )
 
 

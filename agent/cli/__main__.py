@@ -1,0 +1,5 @@
+"""`python -m agent.cli`: the same as `dockwright`."""
+
+from agent.cli.main import main
+
+main()

@@ -1,0 +1,57 @@
+"""`evaluate`, `extract`, `pack` and `variables`: work on files, without a deployment."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from agent.cli.options import FILE, plain_errors, variable_options, variables_from
+
+
+@click.command()
+@click.argument("text", default="-")
+@variable_options
+@click.option("--explain", is_flag=True, help="Show token by token what was found and where.")
+def evaluate(text: str, explain: bool, **options: Any) -> None:
+    """Print what TEXT comes to; `-` reads standard input."""
+    with plain_errors():
+        from agent import evaluating
+
+        template = evaluating.read_standard_input() if text == "-" else text
+        answer = evaluating.evaluate(template, variables_from(options), explain=explain)
+        click.echo(answer.text, nl=not answer.verbatim)
+        for complaint in answer.complaints:
+            click.echo(complaint, err=True)
+        sys.exit(answer.exit_code)
+
+
+@click.command()
+@click.argument("package", type=FILE)
+@click.argument("folder", type=FILE)
+def extract(package: Path, folder: Path) -> None:
+    """Unpack PACKAGE into FOLDER, safely."""
+    with plain_errors():
+        from agent.packages import extract as unpack
+
+        extracted = unpack(package, folder)
+        click.echo(f"{extracted.files:,} files, {extracted.bytes / 1e6:.1f} MB in {folder}")
+
+
+@click.command()
+@click.argument("folder", type=FILE)
+@click.option("--id", "package_id", default="", help="The package's id.  [default: the folder is named Id.Version]")
+@click.option("--version", "package_version", default="", help="The package's version.")
+@click.option("--into", type=FILE, default=Path(), help="Where to write it.  [default: here]")
+def pack(folder: Path, package_id: str, package_version: str, into: Path) -> None:
+    """Make FOLDER a reproducible package or bundle, Id.Version.zip."""
+    with plain_errors():
+        from agent import packing
+
+        packed = packing.pack(folder, into, package_id, package_version)
+        click.echo(f"{packed.path}: {packed.files:,} files, {packed.size / 1e6:.1f} MB, sha256 {packed.sha256}")
+
+
+COMMANDS = (evaluate, extract, pack)

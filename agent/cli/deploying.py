@@ -1,0 +1,78 @@
+"""`run`, `plan` and `rollback`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agent.cli.options import FILE, home_from, place_options, reporting, variable_options, variables_from
+
+if TYPE_CHECKING:
+    from agent.deployment import Request
+    from agent.report import Report
+
+WAIT = click.option(
+    "--wait", default=600.0, show_default=True, help="Seconds to wait for a slot that another run holds."
+)
+
+
+@click.command()
+@click.argument("bundle", type=FILE)
+@variable_options
+@place_options
+@click.option("--plan", "plan_file", type=FILE, help="Refuse to run if anything differs from this saved plan.")
+@WAIT
+def run(bundle: Path, plan_file: Path | None, wait: float, **options: Any) -> None:
+    """Deploy BUNDLE, a folder or .zip that holds a step.yaml."""
+    with reporting(options) as report:
+        from agent import deployment
+
+        request = _request(bundle, report, options, plan=plan_file, wait=wait)
+        report.success(deployment.run(request, report).outputs)
+
+
+@click.command()
+@click.argument("bundle", type=FILE)
+@variable_options
+@place_options
+@click.option("--save", type=FILE, help="Keep the plan in this file, for run --plan.")
+def plan(bundle: Path, save: Path | None, **options: Any) -> None:
+    """Show what `run` would do, and change nothing."""
+    with reporting(options) as report:
+        from agent import deployment, showing
+        from agent import plan as plans
+
+        found = deployment.plan(_request(bundle, report, options), report)
+        if save is not None:
+            plans.save(found, save)
+        report.result(showing.plan_lines(found), showing.as_json(found))
+
+
+@click.command()
+@click.option("--slot", default="", help="Which slot; needed where there are several.")
+@click.option("--to", default="", metavar="DEPLOYMENT", help="Go back to this one.  [default: the last good one]")
+@WAIT
+@place_options
+def rollback(slot: str, to: str, wait: float, **options: Any) -> None:
+    """Put the previous deployment back."""
+    with reporting(options) as report:
+        from agent import rollback as going_back
+
+        request = going_back.RollbackRequest(
+            home=home_from(options), host=options["host"], slot=slot, to=to, wait=wait
+        )
+        report.success(going_back.rollback(request, report).outputs)
+
+
+def _request(bundle: Path, report: Report, options: dict[str, Any], **more: Any) -> Request:
+    from agent.deployment import Request
+
+    known = variables_from(options)
+    for name, value in known.sensitive_values():
+        report.masker.add(name, value)
+    return Request(bundle=bundle, variables=known, host=options["host"], home=home_from(options), **more)
+
+
+COMMANDS = (run, plan, rollback)

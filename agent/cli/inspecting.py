@@ -1,0 +1,41 @@
+"""`history` and `doctor`: commands that look and change nothing."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from agent.cli.options import home_from, place_options, reporting
+
+
+@click.command()
+@click.option("--slot", default="", help="Only this slot.")
+@click.option("--limit", default=20, show_default=True, help="At most so many.")
+@place_options
+def history(slot: str, limit: int, **options: Any) -> None:
+    """Show what was deployed, the newest first."""
+    with reporting(options) as report:
+        from agent import showing
+        from agent.journal import read_runs
+
+        runs = read_runs(home_from(options) / "journal.db", slot.lower(), limit)
+        report.result(showing.history_lines(runs), showing.as_json(runs))
+
+
+@click.command()
+@click.option("--registry", default="", help="A registry to try as well, as HOST:PORT.")
+@place_options
+def doctor(registry: str, **options: Any) -> None:
+    """See whether everything is there that a deployment needs."""
+    with reporting(options) as report:
+        from agent import doctor as examination
+        from agent import showing
+
+        findings = examination.examine(options["host"], home_from(options), registry)
+        report.result(showing.finding_lines(findings), showing.as_json(findings))
+    sys.exit(0 if all(finding.good for finding in findings) else 1)
+
+
+COMMANDS = (history, doctor)

@@ -1,0 +1,56 @@
+"""The `dockwright` command itself: its sub-commands, signals, and the last line of defence."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import FrameType
+
+import click
+
+from agent.cli import content, deploying, inspecting
+from agent.errors import EXIT_INTERRUPTED, EXIT_TERMINATED
+
+
+class Terminated(BaseException):
+    """SIGTERM: the run ends in order, undoing what it must."""
+
+
+def _version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        from importlib.metadata import version
+
+        click.echo(f"dockwright {version('dockwright')}")
+        context.exit()
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Say which one.")
+def commands() -> None:
+    """Turn packages into one image per deployment, push it, and run it."""
+
+
+for command in (*deploying.COMMANDS, *inspecting.COMMANDS, *content.COMMANDS):
+    commands.add_command(command)
+
+
+def main() -> None:
+    """Run the command line and end the process with the right exit code."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        commands.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(EXIT_INTERRUPTED)
+    except Terminated:
+        sys.exit(EXIT_TERMINATED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> None:
+    raise Terminated

@@ -1,0 +1,116 @@
+"""The options that several commands share, and what is made of them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from agent.errors import EXIT_DEFECT, DockwrightError
+
+if TYPE_CHECKING:
+    from agent.report import Report
+    from agent.variables import Variables
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+FILE = click.Path(path_type=Path)
+OUTPUTS = click.Choice(["auto", "plain", "octopus", "json"])
+
+
+def variable_options(command: F) -> F:
+    """`--variables`, `--variables-password-file` and `--set`."""
+    for option in (
+        click.option(
+            "--set", "assignments", multiple=True, metavar="NAME=VALUE", help="Set a variable; wins over files."
+        ),
+        click.option(
+            "--variables-password-file", "password_file", type=FILE, help="Holds the variables files' password."
+        ),
+        click.option(
+            "--variables", "variable_files", type=FILE, multiple=True, help="A variables file; later ones win."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def place_options(command: F) -> F:
+    """`--host`, `--home`, `--output` and `--verbose`."""
+    for option in (
+        click.option("--verbose", is_flag=True, help="Say more."),
+        click.option("--output", type=OUTPUTS, default="auto", show_default=True, help="How to tell what happens."),
+        click.option("--home", type=FILE, help="Journal and cache.  [default: $DOCKWRIGHT_HOME or ~/.dockwright]"),
+        click.option("--host", default="unix://", show_default=True, help="The container host."),
+    ):
+        command = option(command)
+    return command
+
+
+def variables_from(options: dict[str, Any]) -> Variables:
+    """The variables that `variable_options` gave."""
+    from agent.given import given_variables
+
+    return given_variables(options["variable_files"], options["password_file"], options["assignments"])
+
+
+def home_from(options: dict[str, Any]) -> Path:
+    """The home that `place_options` gave, absolute."""
+    from agent.workspace import default_home
+
+    return Path(options["home"] or default_home()).absolute()
+
+
+@contextmanager
+def reporting(options: dict[str, Any]) -> Iterator[Report]:
+    """A report for the time of a command; what goes wrong becomes one line and an exit code."""
+    from agent.report import open_report
+
+    terminal = sys.stdout.isatty()
+    report = open_report(
+        options["output"], sys.stdout, sys.stderr, os.environ, verbose=options["verbose"], is_terminal=terminal
+    )
+    try:
+        yield report
+    except DockwrightError as error:
+        report.failure(error)
+        sys.exit(error.exit_code)
+    except Exception as error:
+        report.failure(_defect(error, report))
+        sys.exit(EXIT_DEFECT)
+    finally:
+        report.close()
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """For commands that print an answer and no progress."""
+    try:
+        yield
+    except DockwrightError as error:
+        click.echo(f"dockwright: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+class DefectError(DockwrightError):
+    """Something that dockwright did not foresee."""
+
+    exit_code = EXIT_DEFECT
+
+
+def _defect(error: Exception, report: Report) -> DefectError:
+    """The traceback goes to a file, masked; the user gets a line that says where."""
+    import tempfile
+    import traceback
+
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="dockwright-defect-", suffix=".txt", delete=False, encoding="utf-8"
+    ) as file:
+        file.write(report.masker.mask("".join(traceback.format_exception(error))))
+    name = type(error).__name__
+    return DefectError(f"a defect in dockwright ({name}: {error}); please report it with the file {file.name}")
