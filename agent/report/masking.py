@@ -12,6 +12,7 @@ import threading
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 from agent.report.forms import LONGEST, SHORTEST, forms
@@ -19,8 +20,9 @@ from agent.report.forms import LONGEST, SHORTEST, forms
 MASK = "********"
 
 _ANCHOR = 16  # as many characters decide cheaply that a spelling is near
-_LINE_BREAK = re.compile(r"[\r\n]")
 _NO_LINE_BREAK = re.compile(r"[^\r\n]+")
+_COMMON = ' etaoinsrlhdcu0123456789.mfpgwybvkxjqz/-:"=,_()[]ETAOINSRLHDCUMFPGWYBVKXJQZ'  # in a log
+_SHORT = 5
 _OPEN_LINE = 3  # fewer characters at a line's end that could begin a secret do not hold the line back
 
 
@@ -147,16 +149,13 @@ class MaskingStream:
 class _Places:
     """Leads from positions in a text without its line breaks back to the text."""
 
-    breaks_before: list[int]
+    breaks_before: list[int]  # for each line break, how many other characters stand before it
     length: int
 
     @staticmethod
     def of(text: str) -> _Places:
-        breaks = [match.start() for match in _LINE_BREAK.finditer(text)]
-        return _Places(
-            breaks_before=[at - count for count, at in enumerate(breaks)],
-            length=len(text),
-        )
+        lines = text.replace("\r", "\n").split("\n")
+        return _Places(breaks_before=list(accumulate(map(len, lines[:-1]))), length=len(text))
 
     def of_flat(self, position: int) -> int:
         return min(self.length, position + bisect_right(self.breaks_before, position))
@@ -165,7 +164,8 @@ class _Places:
 @dataclass(frozen=True, kw_only=True)
 class _Automaton:
     search: Any  # ahocorasick has no types; its values are (length of the anchor, spellings)
-    openings: frozenset[str]
+    openings: frozenset[str]  # every beginning of an anchor
+    endings: frozenset[str]  # the last characters of those that have as many as `_SHORT`
 
     def scan(self, flat: str) -> tuple[list[tuple[int, int]], int]:
         regions: list[tuple[int, int]] = []
@@ -181,7 +181,8 @@ class _Automaton:
                         break
                 elif start < undecided and spelling.startswith(flat[start:]):
                     undecided = start
-        for count in range(min(size, _ANCHOR - 1), 0, -1):
+        longest = _ANCHOR - 1 if flat[-_SHORT:] in self.endings else _SHORT - 1
+        for count in range(min(size, longest), 0, -1):
             if flat[-count:] in self.openings:
                 undecided = min(undecided, size - count)
                 break
@@ -192,11 +193,14 @@ def _compile(by_anchor: dict[str, list[str]]) -> _Automaton:
     import ahocorasick
 
     search = ahocorasick.Automaton()
+    for char in _COMMON:  # it tries the branches of a node in the order they came
+        search.add_word(char + "\0\0", (3, ()))
     for anchor, spellings in by_anchor.items():
         search.add_word(anchor, (len(anchor), tuple(spellings)))
     search.make_automaton()
     openings = frozenset(anchor[:size] for anchor in by_anchor for size in range(1, len(anchor)))
-    return _Automaton(search=search, openings=openings)
+    endings = frozenset(opening[-_SHORT:] for opening in openings if len(opening) >= _SHORT)
+    return _Automaton(search=search, openings=openings, endings=endings)
 
 
 def _merged(regions: list[tuple[int, int]]) -> list[tuple[int, int]]:
