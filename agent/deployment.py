@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import cast
 
-from agent.bundle import Bundle, open_bundle
+import msgspec
+
+from agent.bundle import MANIFEST, StepManifest, open_bundle
+from agent.documents import convert
 from agent.errors import InputError
 from agent.guard import guarded
 from agent.host import ContainerHost
@@ -46,35 +49,33 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class _Opened:
-    bundle: Bundle
+    """A bundle, evaluated, with the step it asks for. `root` is the folder that its relative paths start from."""
+
+    root: Path
+    manifest: StepManifest
     step: Step
     deployment: Deployment
-    inputs: Mapping[str, object]
 
 
 def run(request: Request, report: Report) -> Outcome:
     """Deploy. Whatever fails, the journal says so, and what served before serves again."""
     with work_folder(request.home) as work:
         opened = _open(request, work)
+        slot = opened.deployment.slot
+        host = cache(lambda: connect(request.host))
         expected = _expected_plan(request, opened)
         with _held_slot(request, opened.deployment, report) as lock, _journal(request.home, report) as journal:
-            host = connect(request.host)
-            recover(opened.deployment.slot, journal, host, report.warning)
+            recover(slot, journal, host, report.warning)
             entry = journal.begin(_new_run(opened.deployment, request.host))
-            context = _context(
-                opened,
-                request,
-                report,
-                _Surroundings(
-                    work=work,
-                    cache=PackageCache(request.home / "packages"),
-                    journal=entry,
-                    confirm=_confirmation(expected),
-                    guard=lambda: guarded(request.home, request.host, opened.deployment.slot, lock),
-                    connect=lambda: host,
-                ),
+            surroundings = _Surroundings(
+                work=work,
+                cache=PackageCache(request.home / "packages"),
+                journal=entry,
+                confirm=_confirmation(expected),
+                guard=lambda: guarded(request.home, request.host, slot, lock),
+                connect=host,
             )
-            outcome = _run_step(opened.step, context, entry)
+            outcome = _run_step(lambda: opened.step.run(_context(opened, request, report, surroundings)), entry)
     for name, value in outcome.outputs.items():
         report.set_variable(name, value)
     return outcome
@@ -85,7 +86,7 @@ def plan(request: Request, report: Report) -> Plan:
     with work_folder(request.home) as work:
         opened = _open(request, work)
         if not isinstance(opened.step, PlannableStep):
-            raise InputError(f"the step '{opened.bundle.manifest.step}' cannot be planned, only run")
+            raise InputError(f"the step '{opened.manifest.step}' cannot be planned, only run")
         surroundings = _Surroundings(
             work=work,
             cache=PackageCache(work / "packages"),
@@ -101,11 +102,17 @@ def _open(request: Request, work: Path) -> _Opened:
     bundle = open_bundle(request.bundle, work)
     step = load_step(bundle.manifest.step)
     missing = Missing()
-    inputs = cast("Mapping[str, object]", evaluated(bundle.manifest.inputs, request.variables, missing, "inputs"))
-    fallback = str(inputs.get("image") or bundle.manifest.step)
+    manifest = _evaluated(bundle.manifest, request.variables, missing)
+    fallback = str(manifest.inputs.get("image") or manifest.step)
     deployment = identify(request.variables, fallback, missing)
     missing.raise_if_any()
-    return _Opened(bundle=bundle, step=step, deployment=deployment, inputs=inputs)
+    return _Opened(root=bundle.root, manifest=manifest, step=step, deployment=deployment)
+
+
+def _evaluated(manifest: StepManifest, variables: Variables, missing: Missing) -> StepManifest:
+    """The manifest with every `#{…}` in it evaluated: inputs, packages and feeds alike."""
+    plain = evaluated(msgspec.to_builtins(manifest), variables, missing, MANIFEST)
+    return convert(plain, StepManifest, where=MANIFEST)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,15 +128,15 @@ class _Surroundings:
 
 
 def _context(opened: _Opened, request: Request, report: Report, around: _Surroundings) -> StepContext:
-    manifest = opened.bundle.manifest
+    manifest = opened.manifest
     folder = around.work / "step"
     folder.mkdir()
     return StepContext(
         deployment=opened.deployment,
-        inputs=opened.inputs,
+        inputs=manifest.inputs,
         variables=request.variables,
         packages=tuple(manifest.packages),
-        feeds=open_feeds(manifest.feeds, opened.bundle.root),
+        feeds=open_feeds(manifest.feeds, opened.root),
         cache=around.cache,
         work=folder,
         report=report,
@@ -142,9 +149,9 @@ def _context(opened: _Opened, request: Request, report: Report, around: _Surroun
     )
 
 
-def _run_step(step: Step, context: StepContext, entry: RunEntry) -> Outcome:
+def _run_step(step: Callable[[], Outcome], entry: RunEntry) -> Outcome:
     try:
-        outcome = step.run(context)
+        outcome = step()
     except BaseException as error:
         entry.finish("failed", str(error) or type(error).__name__)
         raise
@@ -161,7 +168,7 @@ def _expected_plan(request: Request, opened: _Opened) -> Plan | None:
     if request.plan is None:
         return None
     if not isinstance(opened.step, PlannableStep):
-        raise InputError(f"the step '{opened.bundle.manifest.step}' cannot be planned, so it has no plan to keep to")
+        raise InputError(f"the step '{opened.manifest.step}' cannot be planned, so it has no plan to keep to")
     return load(request.plan)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,10 +11,12 @@ from pathlib import Path
 
 from agent.errors import DockwrightError
 from agent.plugins import connect
+from agent.registry import RegistryClient, find_credentials
+from agent.workspace import work_folder
 
 LOW_DISK_BYTES = 2_000_000_000
-EARLIEST_CLOCK = datetime(2026, 1, 1, tzinfo=UTC)
-CLOCK_SKEW_SECONDS = 120
+PROBE_REPOSITORY = "dockwright-doctor"
+OLDEST_SANE_YEAR = 2026
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,15 +30,57 @@ class Finding:
 
 
 def examine(host: str, home: Path, registry: str) -> list[Finding]:
-    """Look at the engine, the registry (if one is given), the disk, the clock and the home."""
-    findings = [_engine(host), *_registry(registry), _home(home), _disk(home), _clock(registry)]
-    return findings
+    """Look at the engine, the home, the disk, the clock, and the registry if one is named."""
+    return [_engine(host), _home(home), _disk(home), _clock(), *(_registry(registry) if registry else ())]
 
 
 def _engine(url: str) -> Finding:
     try:
         with closing(connect(url)) as host:
             platform = host.platform()
+            found = f"{host.url}: {platform} containers, engine {platform.engine_version}"
     except DockwrightError as error:
         return Finding(what="engine", good=False, found=str(error), advice="start Docker, or give another --host")
-    return Finding(what="engine", good=True, found=f"{url}: {platform}, version {platform.engine_version}")
+    return Finding(what="engine", good=True, found=found)
+
+
+def _home(home: Path) -> Finding:
+    try:
+        with work_folder(home) as work:
+            (work / "probe").write_bytes(b"x")
+    except DockwrightError as error:
+        return Finding(what="home", good=False, found=str(error), advice="choose another with --home")
+    return Finding(what="home", good=True, found=f"{home} is writable")
+
+
+def _disk(home: Path) -> Finding:
+    folder = next(parent for parent in (home, *home.parents) if parent.exists())
+    free = shutil.disk_usage(folder).free
+    found = f"{free / 1e9:.1f} GB free at {folder}"
+    if free < LOW_DISK_BYTES:
+        return Finding(what="disk", good=False, found=found, advice="free some space: images and packages need it")
+    return Finding(what="disk", good=True, found=found)
+
+
+def _clock() -> Finding:
+    now = datetime.now(UTC)
+    found = f"{now:%Y-%m-%d %H:%M:%S} UTC"
+    if now.year < OLDEST_SANE_YEAR:
+        return Finding(what="clock", good=False, found=found, advice="set the clock: certificates will be refused")
+    return Finding(what="clock", good=True, found=found)
+
+
+def _registry(registry: str) -> Iterator[Finding]:
+    try:
+        with RegistryClient(registry, find_credentials(registry)) as client:
+            client.ping()
+            yield Finding(what="registry", good=True, found=f"{registry} answers")
+            writable = client.can_write(PROBE_REPOSITORY)
+    except DockwrightError as error:
+        yield Finding(
+            what="registry", good=False, found=str(error), advice="see its address, that it runs, and docker login"
+        )
+        return
+    found = f"{registry} {'takes' if writable else 'refuses'} uploads"
+    advice = "" if writable else f"log in with a user who may push: docker login {registry}"
+    yield Finding(what="registry", good=writable, found=found, advice=advice)

@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> int:
     sys.stdin.buffer.read()
     journal = Journal(Path(home) / "journal.db")
     try:
-        recover(slot, journal, connect(host), lambda _: None)
+        recover(slot, journal, lambda: connect(host), lambda _: None)
     except DockwrightError:
         return 1
     finally:

@@ -18,9 +18,13 @@ from agent.journal import EffectRecord, Journal, RunRecord
 Log = Callable[[str], None]
 
 
-def recover(slot: str, journal: Journal, host: ContainerHost, log: Log) -> None:
-    """Finish or undo every run of the slot that died, the newest first."""
-    for record in journal.unfinished(slot):
+def recover(slot: str, journal: Journal, connect: Callable[[], ContainerHost], log: Log) -> None:
+    """Finish or undo every run of the slot that died, the newest first. The host is reached for only if need be."""
+    died = journal.unfinished(slot)
+    if not died:
+        return
+    host = connect()
+    for record in died:
         effects = [effect for effect in journal.effects(record) if effect.stage == "run"]
         new = _made(effects, host)
         if new is not None and new.running and _good(new, effects, host):

@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -26,7 +27,7 @@ from agent.journal import Journal, NewRun, RunEntry, RunRecord
 from agent.lock import slot_lock
 from agent.plugins import connect
 from agent.recovery import recover
-from agent.registry import ImageReference, credentials_for
+from agent.registry import ImageReference, find_credentials
 from agent.report import Report
 from agent.step import Outcome
 
@@ -53,7 +54,7 @@ def rollback(request: RollbackRequest, report: Report) -> Outcome:
         slot = _slot(request, journal)
         holder = f"a rollback (process {os.getpid()}, {getpass.getuser()})"
         with slot_lock(request.home, slot, holder, request.wait, _waiting(report)) as lock:
-            host = connect(request.host)
+            host = cache(lambda: connect(request.host))
             recover(slot, journal, host, report.warning)
             target = _target(request.to, journal.runs(slot), slot)
             entry = journal.begin(_new_run(target, request.host))
@@ -120,15 +121,15 @@ def _named(to: str, runs: list[RunRecord], current: RunRecord) -> RunRecord:
 
 def _restore(
     target: RunRecord,
-    host: ContainerHost,
+    connected: Callable[[], ContainerHost],
     entry: RunEntry,
     report: Report,
     guard: Callable[[], AbstractContextManager[None]],
 ) -> Outcome:
     try:
         with report.stage("run"):
-            replacement = _replacement(target, host)
-            done = replace(replacement, host, entry, guard, report.info)
+            host = connected()
+            done = replace(_replacement(target, host), host, entry, guard, report.info)
             report.detail(f"{done.container.name} serves {target.release or target.id} again")
     except BaseException as error:
         entry.finish("failed", str(error) or type(error).__name__)
@@ -173,8 +174,8 @@ def _with_image(spec: ContainerSpec, target: RunRecord, host: ContainerHost) -> 
     if not target.digest:
         raise ContainerError(f"the image of {target.id} is gone and was never pushed; deploy it again")
     reference = ImageReference.parse(target.image)
-    by_digest = str(reference.with_digest(target.digest))
-    host.pull(by_digest, credentials_for(reference.registry, None), lambda _done, _total: None)
+    by_digest = str(dataclasses.replace(reference, tag="", digest=target.digest))
+    host.pull(by_digest, find_credentials(reference.registry), lambda _done, _total: None)
     return dataclasses.replace(spec, image=by_digest)
 
 

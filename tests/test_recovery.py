@@ -102,7 +102,7 @@ def test_killed_at_any_call_exactly_one_container_serves_after_recovery(
 ) -> None:
     host = DyingHost(calls, after=after)
     deployed_and_killed(host, journal, wanted(2))
-    recover(SLOT_NAME, journal, host, lambda _: None)
+    recover(SLOT_NAME, journal, lambda: host, lambda _: None)
     (now,) = serving(host, SLOT_NAME)
     record = journal.runs()[0]
     if (calls, after) == (2, True):
@@ -117,7 +117,7 @@ def test_killed_at_any_call_exactly_one_container_serves_after_recovery(
 def test_killed_while_undoing_the_old_one_serves_after_recovery(calls: int, after: bool, journal: Journal) -> None:
     host = DyingHost(calls, after=after)
     deployed_and_killed(host, journal, wanted(2, EXITS="1"))
-    recover(SLOT_NAME, journal, host, lambda _: None)
+    recover(SLOT_NAME, journal, lambda: host, lambda _: None)
     assert [container.name for container in host.find({SLOT: SLOT_NAME})] == ["web-deployments-1"]
     assert [container.name for container in serving(host, SLOT_NAME)] == ["web-deployments-1"]
     assert journal.runs()[0].state == "interrupted"
@@ -126,7 +126,7 @@ def test_killed_while_undoing_the_old_one_serves_after_recovery(calls: int, afte
 def test_recovering_twice_changes_nothing_more(journal: Journal) -> None:
     host = DyingHost(1, after=True)
     deployed_and_killed(host, journal, wanted(2))
-    recover(SLOT_NAME, journal, host, lambda _: None)
+    recover(SLOT_NAME, journal, lambda: host, lambda _: None)
     host.calls.clear()
-    recover(SLOT_NAME, journal, host, lambda _: None)
+    recover(SLOT_NAME, journal, lambda: host, lambda _: None)
     assert not [call for call in host.calls if call.split()[0] in CHANGING]

@@ -11,7 +11,7 @@ from agent.containers import Replaced, Replacement, replace
 from agent.host import ImageInfo
 from agent.images import ImageRequest, PushRequest, build, push
 from agent.plan import Plan
-from agent.registry import RegistryClient, credentials_for
+from agent.registry import RegistryClient, find_credentials
 from agent.step import Outcome, StepContext
 from steps.source_image.manifest import SourceImage
 from steps.source_image.planning import describe
@@ -61,15 +61,16 @@ def _push(prepared: Prepared, image: ImageInfo, context: StepContext) -> str:
             context.report.detail("no registry given; the image stays on its host")
             return ""
         reference = prepared.reference
-        credentials = credentials_for(reference.registry, prepared.source.credentials)
-        client = RegistryClient(reference.registry, credentials)
-        request = PushRequest(
-            reference=str(reference),
-            image=image,
-            credentials=credentials,
-            in_registry=lambda: client.manifest_digest(reference.repository, reference.tag),
-        )
-        digest = push(request, context.host, context.journal, context.report.transfer(f"push {reference.tag}"))
+        credentials = find_credentials(reference.registry, prepared.source.credentials)
+        with RegistryClient(reference.registry, credentials) as client:
+            request = PushRequest(
+                reference=str(reference),
+                image=image,
+                credentials=credentials,
+                in_registry=lambda: client.manifest_digest(reference.repository, reference.tag),
+            )
+            progress = context.report.transfer(f"push {reference.tag}")
+            digest = push(request, context.host, context.journal, progress)
         context.journal.note(digest=digest)
         context.report.detail(digest)
         return digest
