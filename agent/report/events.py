@@ -104,12 +104,17 @@ class SecretLearned:
 
 @dataclass(frozen=True, kw_only=True)
 class Failed:
-    """The run's end. `output` is the last that a build or a container printed."""
+    """The run's end. `output` is the last that a build or a container printed; one text, since a secret may
+    span its lines."""
 
     stage: str
     message: str
-    output: tuple[str, ...]
+    output: str
     exit_code: int
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        return tuple(self.output.split("\n")) if self.output else ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,12 +30,13 @@ def forms(value: str) -> set[str]:
     found: set[str] = set()
     for part in _parts(value[:LONGEST]):
         for variant in _line_endings(part):
-            found.update(_flat(spelling) for spelling in _spellings(variant))
+            found.update(flat(spelling) for spelling in _spellings(variant))
         found.update(_wrapped(part))
     return {each for each in found if len(each.strip()) >= SHORTEST}
 
 
-def _flat(text: str) -> str:
+def flat(text: str) -> str:
+    """`text` without its line breaks."""
     return text.replace("\r", "").replace("\n", "")
 
 

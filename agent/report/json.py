@@ -110,7 +110,7 @@ class JsonRenderer:
     def _end(self, event: Ending) -> None:
         document = self._document
         match event:
-            case Failed(stage=stage, message=message, output=output, exit_code=exit_code):
+            case Failed(stage=stage, message=message, lines=output, exit_code=exit_code):
                 document.outcome, document.exit_code = "failed", exit_code
                 document.stage, document.error, document.output = stage, message, list(output)
             case Succeeded(outputs=outputs):

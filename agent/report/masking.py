@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
-from agent.report.forms import LONGEST, SHORTEST, forms
+from agent.report.forms import LONGEST, PIECE, SHORTEST, flat, forms
 
 MASK = "********"
 
@@ -23,6 +23,7 @@ _ANCHOR = 16  # as many characters decide cheaply that a spelling is near
 _NO_LINE_BREAK = re.compile(r"[^\r\n]+")
 _COMMON = ' etaoinsrlhdcu0123456789.mfpgwybvkxjqz/-:"=,_()[]ETAOINSRLHDCUMFPGWYBVKXJQZ'  # in a log
 _SHORT = 5
+_MOST_HELD = 4 * PIECE  # line breaks count too: no secret is broken as often as that
 _OPEN_LINE = 3  # fewer characters at a line's end that could begin a secret do not hold the line back
 
 
@@ -45,7 +46,7 @@ class Masker:
         """Mask `value` from now on; blank values are passed over."""
         if not value.strip():
             return
-        if len(value.strip()) < SHORTEST:
+        if len(flat(value).strip()) < SHORTEST:
             self._warn_once(name, f"{name}: is shorter than {SHORTEST} characters and is not masked")
             return
         if len(value) > LONGEST:
@@ -68,13 +69,13 @@ class Masker:
         """For text that comes in pieces."""
         return MaskingStream(self)
 
-    def scan(self, flat: str) -> tuple[list[tuple[int, int]], int]:
-        """Where secrets are in `flat`, a text without line breaks, merged and in order; and from where on its
+    def scan(self, text: str) -> tuple[list[tuple[int, int]], int]:
+        """Where secrets are in `text`, which has no line breaks, merged and in order; and from where on its
         end is undecided because it may begin a secret (its length if it does not)."""
         automaton = self._compiled()
         if automaton is None:
-            return [], len(flat)
-        return automaton.scan(flat)
+            return [], len(text)
+        return automaton.scan(text)
 
     def _compiled(self) -> _Automaton | None:
         with self._lock:
@@ -103,24 +104,26 @@ class MaskingStream:
 
     def feed(self, text: str) -> str:
         """Take more text; return what is decided, masked."""
-        return self._advance(self._held + text, final=False)
+        decided = self._advance(self._held + text, final=False)
+        if len(self._held) > _MOST_HELD:
+            decided += self.flush()
+        return decided
 
     def flush(self) -> str:
         """What was held back. Afterwards the stream begins anew."""
         return self._advance(self._held, final=True)
 
     def _advance(self, text: str, *, final: bool) -> str:
-        flat = text.replace("\n", "").replace("\r", "")
-        lead = len(self._context)
-        regions, undecided = self._masker.scan(self._context + flat)
+        seen = self._context + flat(text)
+        lead, size = len(self._context), len(seen)
+        regions, undecided = self._masker.scan(seen)
         if final:
-            undecided, self._context = lead + len(flat), ""
-        elif lead + len(flat) - undecided < _OPEN_LINE and text.endswith(("\n", "\r")):
-            self._context = (self._context + flat)[undecided:]
-            undecided = lead + len(flat)
+            undecided, self._context = size, ""
+        elif size - undecided < _OPEN_LINE and text.endswith(("\n", "\r")):
+            undecided, self._context = size, seen[undecided:]
         else:
             self._context = self._context[undecided:]
-        if not regions and not self._covered and undecided == lead + len(flat):
+        if not regions and not self._covered and undecided == size:
             self._held = ""
             return text
         shifted = [(max(0, start - lead), end - lead) for start, end in regions if end > lead]
@@ -167,23 +170,23 @@ class _Automaton:
     openings: frozenset[str]  # every beginning of an anchor
     endings: frozenset[str]  # the last characters of those that have as many as `_SHORT`
 
-    def scan(self, flat: str) -> tuple[list[tuple[int, int]], int]:
+    def scan(self, text: str) -> tuple[list[tuple[int, int]], int]:
         regions: list[tuple[int, int]] = []
-        size = len(flat)
+        size = len(text)
         undecided = size
-        for last, (length, spellings) in self.search.iter(flat):
+        for last, (length, spellings) in self.search.iter(text):
             start = last - length + 1
             for spelling in spellings:
                 end = start + len(spelling)
                 if end <= size:
-                    if flat.startswith(spelling, start):
+                    if text.startswith(spelling, start):
                         regions.append((start, end))
                         break
-                elif start < undecided and spelling.startswith(flat[start:]):
+                elif start < undecided and spelling.startswith(text[start:]):
                     undecided = start
-        longest = _ANCHOR - 1 if flat[-_SHORT:] in self.endings else _SHORT - 1
+        longest = _ANCHOR - 1 if text[-_SHORT:] in self.endings else _SHORT - 1
         for count in range(min(size, longest), 0, -1):
-            if flat[-count:] in self.openings:
+            if text[-count:] in self.openings:
                 undecided = min(undecided, size - count)
                 break
         return _merged(regions) if len(regions) > 1 else regions, undecided

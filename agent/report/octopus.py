@@ -122,7 +122,7 @@ class OctopusRenderer:
 
     def _end(self, event: Ending) -> None:
         match event:
-            case Failed(stage=stage, message=text, output=output):
+            case Failed(stage=stage, message=text, lines=output):
                 summary = f"{stage}: {text}" if stage else text
                 self._errors([summary, *output])
                 self._stdout.message("resultMessage", message=summary)

@@ -107,7 +107,7 @@ class PlainRenderer:
     def _fail(self, event: Failed) -> None:
         where = f"{event.stage}: " if event.stage else ""
         self._problems.line(f"error: {where}{event.message}")
-        for line in event.output:
+        for line in event.lines:
             self._problems.line(f"  | {line}")
 
     def _succeed(self, event: Succeeded) -> None:

@@ -55,6 +55,7 @@ class Report:
         self._began = clock()
         self._lock = threading.RLock()
         self._stage = ""
+        self._failed_stage = ""
         self._foreign = self.masker.stream()
         self._line = ""  # the decided beginning of a line of foreign output
 
@@ -73,6 +74,8 @@ class Report:
             state = "done"
         finally:
             self._flush()
+            if state == "failed":
+                self._failed_stage = name
             self._show(StageEnded(name=name, state=state, seconds=self._clock() - began))
             self._stage = outer
 
@@ -97,7 +100,8 @@ class Report:
         """One line of foreign output, without its newline. It may wait for the next one if it ends in what may
         be the beginning of a secret."""
         with self._lock:
-            self._foreign_output(self._foreign.feed(printable(line) + "\n"))
+            text = printable(line.rstrip("\r\n").replace("\r", "\n"))
+            self._foreign_output(self._foreign.feed(text + "\n"))
 
     def transfer(self, label: str) -> ByteProgress:
         """Takes the progress of one transfer, as often as it likes; it ends when done equals the total."""
@@ -141,9 +145,16 @@ class Report:
             self._show(SecretLearned(secret=Secret(value)))
 
     def failure(self, error: DockwrightError, stage: str = "") -> None:
-        """The run has failed, in `stage` if one was running."""
+        """The run has failed, in `stage` or else in the stage that failed last."""
         self._flush()
-        self._show(Failed(stage=stage, message=str(error), output=tuple(error.output), exit_code=error.exit_code))
+        self._show(
+            Failed(
+                stage=stage or self._failed_stage,
+                message=str(error),
+                output="\n".join(error.output),
+                exit_code=error.exit_code,
+            )
+        )
 
     def success(self, outputs: Mapping[str, str]) -> None:
         """The run has succeeded and leaves these outputs, in this order."""

@@ -1,7 +1,8 @@
 """A live list of the stages for a person at a terminal.
 
     ✓ acquire    MyWebApp 1.2.0, 42.6 MB                       0.4 s
-    ● push       pushing ━━━━━━━━━━━━━ 12.3 MB of 40.0 MB         3 s
+    ● push                                                       3 s
+                 pushing ━━━━━━━━━━━━━ 12.3 MB of 40.0 MB (30%)
     · run
 
 What a build prints scrolls by above the list. Colours are the terminal's own sixteen, so that they suit a dark
@@ -14,13 +15,11 @@ import atexit
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import IO, Literal, assert_never, cast
+from typing import IO, assert_never, cast
 
-from rich.console import Console, Group, OverflowMethod, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.padding import Padding
-from rich.progress_bar import ProgressBar
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -43,25 +42,8 @@ from agent.report.events import (
     VariableSet,
 )
 from agent.report.sink import Sink, printable
-from agent.report.wording import duration, size, transferred
-
-_MOST_TRANSFERS = 4
-
-_State = Literal["planned", "running", "done", "failed"]
-_STYLE: Mapping[_State, str] = {"planned": "dim", "running": "cyan", "done": "green", "failed": "bold red"}
-_MARK: Mapping[_State, str] = {"planned": "·", "running": "●", "done": "✓", "failed": "✗"}
-_ASCII_MARK: Mapping[_State, str] = {"planned": ".", "running": "*", "done": "+", "failed": "x"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Row:
-    """A stage in the list; `began` by the clock, `seconds` once it has ended."""
-
-    name: str
-    state: _State = "planned"
-    detail: str = ""
-    began: float = 0.0
-    seconds: float = 0.0
+from agent.report.stage_list import Row, StageList, draw
+from agent.report.wording import duration, size
 
 
 class TerminalRenderer:
@@ -90,9 +72,7 @@ class TerminalRenderer:
         )
         self._verbose = verbose
         self._clock = clock
-        self._rows: tuple[_Row, ...] = ()
-        self._transfers: tuple[Transferred, ...] = ()
-        self._current = ""  # the stage that began last
+        self._list = StageList()
         self._live: Live | None = None
         self._pending: list[RenderableType] = []
         self._lock = threading.RLock()
@@ -119,18 +99,16 @@ class TerminalRenderer:
             case StagesPlanned() | StageStarted() | StageDetail() | StageEnded():
                 self._stage(event)
             case Output(text=text):
-                self._print(self._foreign(text))
+                self._foreign(text)
             case Message():
                 self._message(event)
             case Transferred():
-                others = tuple(each for each in self._transfers if each.label != event.label)
-                self._transfers = others if event.finished else (*others, event)
+                self._list = self._list.transfer(event)
             case VariableSet(name=name, value=value):
-                if self._verbose:
-                    shown = "(sensitive)" if isinstance(value, Secret) else printable(value.text)
-                    self._print(Text(f"output variable {name} = {shown}", style="dim"))
+                shown = "(sensitive)" if isinstance(value, Secret) else printable(value.text)
+                self._message(Message(level="verbose", text=f"output variable {name} = {shown}"))
             case ArtifactMade(path=path, name=name, length=length):
-                self._print(Text(f"artifact {name}: {path} ({size(length)})"))
+                self._pending.append(Text(f"artifact {name}: {path} ({size(length)})"))
             case SecretLearned():
                 pass
             case Failed() | Succeeded():
@@ -141,20 +119,16 @@ class TerminalRenderer:
     def _stage(self, event: StageEvent) -> None:
         match event:
             case StagesPlanned(names=names):
-                self._rows = tuple(_Row(name=name) for name in names)
+                self._list = StageList(rows=tuple(Row(name=name) for name in names))
                 self._start()
             case StageStarted(name=name):
-                self._current = name
-                if all(row.name != name for row in self._rows):
-                    self._rows = (*self._rows, _Row(name=name))
-                self._change(name, lambda row: replace(row, state="running", began=self._clock()))
+                self._list = self._list.begin(name, self._clock())
+            case StageDetail(name="", text=text):
+                self._pending.append(Text(text))
             case StageDetail(name=name, text=text):
-                if not name:
-                    self._print(Text(text))
-                self._change(name, lambda row: replace(row, detail=f"{row.detail}, {text}".lstrip(", ")))
+                self._list = self._list.note(name, text)
             case StageEnded(name=name, state=state, seconds=seconds):
-                self._transfers = ()
-                self._change(name, lambda row: replace(row, state=state, seconds=seconds))
+                self._list = self._list.end(name, state, seconds)
             case _:
                 assert_never(event)
 
@@ -162,7 +136,7 @@ class TerminalRenderer:
         if self._live is None:
             self._live = Live(
                 console=self._console,
-                get_renderable=self._list,
+                get_renderable=self._drawn_list,
                 auto_refresh=False,
                 redirect_stdout=False,
                 redirect_stderr=False,
@@ -183,108 +157,48 @@ class TerminalRenderer:
         elif self._live is not None:
             self._live.refresh()
 
-    def _change(self, name: str, change: Callable[[_Row], _Row]) -> None:
-        self._rows = tuple(change(row) if row.name == name else row for row in self._rows)
-
-    def _list(self) -> RenderableType:
-        """One line a stage, and one a transfer below the stage that runs."""
-        stages = Table.grid(
-            Column(width=1),
-            Column(no_wrap=True),
-            Column(ratio=1, no_wrap=True, overflow=self._overflow()),
-            Column(no_wrap=True, justify="right"),
-            padding=(0, 1),
-            expand=True,
-        )
-        for row in self._rows:
-            stages.add_row(*self._cells(row))
-            if row.name == self._current:
-                for each in self._transfers[-_MOST_TRANSFERS:]:
-                    stages.add_row("", "", self._transfer(each), "")
-        return Padding(stages, (0, 1))
-
-    def _cells(self, row: _Row) -> tuple[RenderableType, ...]:
-        marks = _ASCII_MARK if self._console.options.ascii_only else _MARK
-        style = _STYLE[row.state]
-        return (
-            Text(marks[row.state], style=style),
-            Text(row.name, style="dim" if row.state == "planned" else "bold"),
-            Text(row.detail.replace("\n", " ")),
-            Text(self._elapsed(row), style="dim"),
-        )
-
-    def _elapsed(self, row: _Row) -> str:
-        match row.state:
-            case "planned":
-                return ""
-            case "running":
-                return duration(self._clock() - row.began)
-            case "done" | "failed":
-                return duration(row.seconds)
-            case _:
-                assert_never(row.state)
-
-    def _transfer(self, event: Transferred) -> RenderableType:
-        text = Text(transferred(event.done, event.total), style="dim")
-        label = Text(event.label.replace("\n", " "))
-        if event.total <= 0:
-            return Text.assemble(label, " ", text)
-        line = Table.grid(
-            Column(max_width=24, no_wrap=True, overflow=self._overflow()),
-            Column(width=14),
-            Column(no_wrap=True, overflow="crop"),
-            padding=(0, 1),
-        )
-        line.add_row(label, ProgressBar(total=event.total, completed=event.done, width=14), text)
-        return line
-
-    def _overflow(self) -> OverflowMethod:
-        """How text that is too long ends; an ellipsis is no ASCII."""
-        return "crop" if self._console.options.ascii_only else "ellipsis"
+    def _drawn_list(self) -> RenderableType:
+        return draw(self._list, self._clock(), ascii_only=self._console.options.ascii_only)
 
     def _message(self, event: Message) -> None:
         match event.level:
             case "info":
-                self._print(Text(event.text))
+                self._pending.append(Text(event.text))
             case "verbose":
                 if self._verbose:
-                    self._print(Text(event.text, style="dim"))
+                    self._pending.append(Text(event.text, style="dim"))
             case "warning":
-                self._print(Text.assemble(("warning: ", "bold yellow"), (event.text, "yellow")))
+                self._pending.append(Text.assemble(("warning: ", "bold yellow"), (event.text, "yellow")))
             case "error":
-                self._print(Text.assemble(("error: ", "bold red"), event.text))
+                self._pending.append(Text.assemble(("error: ", "bold red"), event.text))
             case _:
                 assert_never(event.level)
 
     def _end(self, event: Ending) -> None:
         self.close()
         match event:
-            case Failed(stage=stage, message=message, output=output):
+            case Failed(stage=stage, message=message, lines=output):
                 where = f"{stage}: " if stage else ""
-                self._print(Text.assemble("\n", ("error: ", "bold red"), f"{where}{message}"))
+                self._pending.append(Text.assemble("\n", ("error: ", "bold red"), f"{where}{message}"))
                 for line in output:
-                    self._print(self._foreign(line))
+                    self._foreign(line)
             case Succeeded(outputs=outputs, seconds=seconds):
-                self._print(Text(f"\nsucceeded in {duration(seconds)}", style="bold green"))
-                if outputs:
-                    self._print(_summary(outputs))
+                self._pending.append(Text(f"\nsucceeded in {duration(seconds)}", style="bold green"))
+                self._pending.append(_summary(outputs))
             case _:
                 assert_never(event)
 
-    def _print(self, content: RenderableType) -> None:
-        self._pending.append(content)
-
-    def _foreign(self, line: str) -> RenderableType:
+    def _foreign(self, line: str) -> None:
         """A line of a build or a container; what does not fit goes on below, indented as far."""
         bar = "  |" if self._console.options.ascii_only else "  │"
         row = Table.grid(Column(width=3), Column(overflow="fold"), padding=(0, 1))
         row.add_row(Text(bar, style="dim"), Text(line, style="dim"))
-        return row
+        self._pending.append(row)
 
 
 def _summary(outputs: tuple[tuple[str, str], ...]) -> RenderableType:
-    """Names and values; a long value goes on in the next line, whole, so that it can be copied."""
+    """Names and values; a value that does not fit goes on in the next line, so that all of it can be copied."""
     table = Table.grid(Column(style="bold", no_wrap=True), Column(overflow="fold"), padding=(0, 2))
     for name, value in outputs:
         table.add_row(Text(name), Text(value))
-    return Group(Padding(table, (0, 2)))
+    return Padding(table, (0, 2))

@@ -162,7 +162,7 @@ def test_a_secret_among_anything_is_masked_and_the_rest_is_kept(value: str, piec
     pieces.insert(position, value)
     stream = masker.stream()
     output = "".join(map(stream.feed, pieces)) + stream.flush()
-    if len(value.strip()) >= 4:
+    if len(value.replace("\n", "").strip()) >= 4:
         assert value.replace("\n", "") not in output.replace("\n", "")
     assert output.count("\n") == "".join(pieces).count("\n")
 
