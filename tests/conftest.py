@@ -9,6 +9,7 @@ import itertools
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -55,9 +56,15 @@ def unique_name(test_run: TestRun) -> Callable[[str], str]:
 
 
 @pytest.fixture(scope="session")
-def sandbox(test_run: TestRun, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+def sandbox_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sandbox's own folder; a registry's files are under it."""
+    return tmp_path_factory.mktemp("sandbox")
+
+
+@pytest.fixture(scope="session")
+def sandbox(test_run: TestRun, sandbox_state: Path) -> Iterator[Sandbox]:
     """A Docker Engine, a registry and a base image; whatever was missing is ended with the session."""
-    state = tmp_path_factory.mktemp("sandbox")
+    state = sandbox_state
     try:
         made = up(state, base_image=f"{test_run.prefix}/base:1", say=lambda _line: None)
     except DockwrightError as error:

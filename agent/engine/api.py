@@ -36,7 +36,7 @@ from agent.host import (
 )
 
 if TYPE_CHECKING:
-    from docker import APIClient  # noqa: TID251
+    from docker import APIClient
     from requests import Response
 
 CALL_SECONDS = 60
@@ -325,7 +325,7 @@ class _Message(msgspec.Struct):
 
 
 def _api_error() -> type[Exception]:
-    from docker.errors import APIError  # noqa: TID251
+    from docker.errors import APIError
 
     return APIError
 

@@ -14,7 +14,7 @@ from agent.engine.failures import translated
 from agent.errors import HostError
 
 if TYPE_CHECKING:
-    from docker import APIClient  # noqa: TID251
+    from docker import APIClient
 
 StreamOpener = Callable[[float], socket]
 """Opens one more connected stream to the engine, with that many seconds as its timeout."""
@@ -30,7 +30,7 @@ def open_client(open_stream: StreamOpener, *, where: str, seconds: int = CALL_SE
     """
     load_docker()
     with translated(where, "reach the engine", HostError):
-        from docker import APIClient  # noqa: TID251
+        from docker import APIClient
 
         client = APIClient(_ANY_URL, version=_offered_version(open_stream, seconds), timeout=seconds)
         client.trust_env = False
@@ -50,7 +50,7 @@ def load_docker() -> None:
     ssh = "docker.transport.sshconn"
     sys.modules[ssh] = None  # type: ignore[assignment]  # the import system's own way to say: not to be had
     try:
-        import docker  # noqa: F401, TID251
+        import docker  # noqa: F401
     finally:
         del sys.modules[ssh]
 

@@ -21,7 +21,7 @@ def translated(where: str, doing: str, failure: type[DockwrightError]) -> Iterat
     import msgspec
     import requests
     import urllib3.exceptions
-    from docker.errors import APIError, DockerException  # noqa: TID251
+    from docker.errors import APIError, DockerException
 
     try:
         yield
@@ -35,7 +35,7 @@ def translated(where: str, doing: str, failure: type[DockwrightError]) -> Iterat
 
 def absent() -> type[Exception]:
     """The exception that docker-py raises for a 404."""
-    from docker.errors import NotFound  # noqa: TID251
+    from docker.errors import NotFound
 
     return NotFound
 

@@ -232,6 +232,8 @@ def _mount_type(source: str) -> str:
 def _login(credentials: Credentials | None) -> dict[str, str]:
     if credentials is None:
         return {}
+    if credentials.username == "<token>":  # what credential helpers say of an identity token
+        return {"identitytoken": credentials.password}
     return {"username": credentials.username, "password": credentials.password}
 
 

@@ -18,13 +18,11 @@ _LONGEST_NAME = 255
 _LONGEST_TAG = 128
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
-_DOMAIN = rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
+_DOMAIN = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?", re.ASCII)
 _TAG = r"[\w][\w.-]{0,127}"
 _DIGEST = r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}"
-_REFERENCE = re.compile(
-    rf"(?:(?P<domain>{_DOMAIN})/)?(?P<path>{_COMPONENT}(?:/{_COMPONENT})*)"
-    rf"(?::(?P<tag>{_TAG}))?(?:@(?P<digest>{_DIGEST}))?",
-    re.ASCII,
+_REST = re.compile(
+    rf"(?P<path>{_COMPONENT}(?:/{_COMPONENT})*)(?::(?P<tag>{_TAG}))?(?:@(?P<digest>{_DIGEST}))?", re.ASCII
 )
 _HEX_LENGTHS = {"sha256": 64, "sha384": 96, "sha512": 128}
 
@@ -45,13 +43,13 @@ class ImageReference:
     @classmethod
     def parse(cls, text: str) -> ImageReference:
         """InputError for what Docker would not take. As Docker: the first component is a registry only if it
-        holds a dot, a colon or an upper-case letter, or is `localhost`.
+        holds a dot or a colon, or is `localhost`.
         """
-        match = _REFERENCE.fullmatch(text) if len(text) <= 1_000 else None
-        if match is None:
+        domain, rest = _split_domain(text) if len(text) <= 1_000 else ("", "")
+        match = _REST.fullmatch(rest)
+        if match is None or not _DOMAIN.fullmatch(domain):
             raise InputError(f"{text[:100]!r} is no image reference; {_expected(text)}")
-        registry, repository = _split_domain(match["domain"] or "", match["path"])
-        parsed = cls(registry=registry, repository=repository, tag=match["tag"] or "", digest=match["digest"] or "")
+        parsed = cls(registry=domain, repository=match["path"], tag=match["tag"] or "", digest=match["digest"] or "")
         _check(parsed, text)
         return parsed
 
@@ -95,19 +93,20 @@ def tag_from(text: str) -> str:
     return allowed
 
 
-def _split_domain(domain: str, path: str) -> tuple[str, str]:
-    is_registry = domain == "localhost" or any(c in ".:" or c.isupper() for c in domain)
-    if domain and not is_registry:
-        domain, path = "", f"{domain}/{path}"
-    if domain in ("", "index.docker.io", DOCKER_HUB):
-        return DOCKER_HUB, path if "/" in path else f"library/{path}"
-    return domain, path
+def _split_domain(text: str) -> tuple[str, str]:
+    """(registry, rest), both as Docker completes them: `nginx` is `docker.io` and `library/nginx`."""
+    domain, slash, rest = text.partition("/")
+    if not slash or not (domain == "localhost" or "." in domain or ":" in domain):
+        domain, rest = DOCKER_HUB, text
+    if domain == "index.docker.io":
+        domain = DOCKER_HUB
+    if domain == DOCKER_HUB and "/" not in rest.partition("@")[0]:
+        rest = f"library/{rest}"
+    return domain, rest
 
 
 def _check(parsed: ImageReference, text: str) -> None:
     """The rules that the grammar cannot tell."""
-    if not re.fullmatch(rf"{_COMPONENT}(?:/{_COMPONENT})*", parsed.repository, re.ASCII):
-        raise InputError(f"{text[:100]!r} is no image reference; {_expected(text)}")
     if len(parsed.name) > _LONGEST_NAME:
         raise InputError(f"{text[:60]}… is too long for an image's name: at most {_LONGEST_NAME} characters")
     if re.fullmatch(r"[0-9a-f]{64}", text):
