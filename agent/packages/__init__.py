@@ -1,0 +1,33 @@
+"""Packages: named and ordered, found in feeds, kept in a cache, unpacked safely, and packed reproducibly."""
+
+from agent.packages.acquire import (
+    AcquiredPackage,
+    PackageReference,
+    ReportProgress,
+    acquire,
+    package_variables,
+)
+from agent.packages.cache import PackageCache
+from agent.packages.extract import Extracted, extract
+from agent.packages.feeds import Feed, FeedPackage, FeedSettings, open_feed, open_feeds
+from agent.packages.limits import Limits
+from agent.packages.pack import Packed, pack
+
+__all__ = [
+    "AcquiredPackage",
+    "Extracted",
+    "Feed",
+    "FeedPackage",
+    "FeedSettings",
+    "Limits",
+    "PackageCache",
+    "PackageReference",
+    "Packed",
+    "ReportProgress",
+    "acquire",
+    "extract",
+    "open_feed",
+    "open_feeds",
+    "pack",
+    "package_variables",
+]
