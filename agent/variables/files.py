@@ -177,7 +177,7 @@ def _place(text: str, problem: str) -> str:
     line = before.count("\n") + 1
     column = len(before) - (before.rfind("\n") + 1) + 1
     reason = problem[: offset.start()].removeprefix("JSON is malformed: ") if offset else "it ends too early"
-    return f"{reason} at line {line}, column {column}"
+    return f"{reason} near line {line}, column {column}"
 
 
 def _replace(path: Path, data: bytes) -> None:
