@@ -1,0 +1,7 @@
+"""Image references, the registry client, and whose credentials a registry gets."""
+
+from agent.registry.client import RegistryClient
+from agent.registry.credentials import find_credentials
+from agent.registry.reference import ImageReference, tag_from
+
+__all__ = ["ImageReference", "RegistryClient", "find_credentials", "tag_from"]
