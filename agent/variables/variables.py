@@ -6,15 +6,15 @@ can be seen: in iteration, in wildcards and in lists of indexes (as Octostache).
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from agent.errors import VariablesError
-from agent.variables.octostache import Evaluation, Evaluator
+from agent.variables.octostache import Evaluation, Evaluator, Filter, folded, is_truthy
+from agent.variables.octostache.dotnet.numbers import parse_int32
 from agent.variables.variable import Variable
-
-_INT32 = range(-(2**31), 2**31)
-_WHITESPACE = " \t\n\v\f\r\x85\xa0"
 
 
 class Variables:
@@ -23,24 +23,25 @@ class Variables:
     Values are evaluated when asked for, and remembered. `merged` makes another; nothing changes one.
     """
 
-    def __init__(self, variables: Iterable[Variable] = ()) -> None:
+    def __init__(self, variables: Iterable[Variable] = (), filters: Mapping[str, Filter] | None = None) -> None:
+        """`filters` are the host's own, by name; the built-in ones come before them."""
         self._variables: dict[str, Variable] = {}
+        self._filters = {name.lower(): each for name, each in (filters or {}).items()}
         for each in variables:
-            key = each.name.upper()
+            key = folded(each.name)
             first = self._variables.get(key)
-            spelled = Variable(first.name, each.value, each.sensitive, each.source) if first else each
-            self._variables[key] = spelled
-        self._evaluator = Evaluator(self._variables.values())
+            self._variables[key] = replace(each, name=first.name) if first else each
+        self._evaluator = Evaluator(self._variables.values(), self._filters)
 
     @classmethod
     def of(cls, mapping: Mapping[str, str | None], sensitive: Iterable[str] = (), source: str = "") -> Variables:
         """Variables from a mapping of names to values; `sensitive` names those that must not be shown."""
-        secret = {name.upper() for name in sensitive}
-        return cls(Variable(name, value, name.upper() in secret, source) for name, value in mapping.items())
+        secret = frozenset(map(folded, sensitive))
+        return cls(Variable(name, value, folded(name) in secret, source) for name, value in mapping.items())
 
     def merged(self, more: Iterable[Variable]) -> Variables:
         """These and `more`: the later value wins, the first position and spelling stay."""
-        return Variables((*self._variables.values(), *more))
+        return Variables((*self._variables.values(), *more), self._filters)
 
     def __iter__(self) -> Iterator[str]:
         return (each.name for each in self._variables.values())
@@ -49,14 +50,14 @@ class Variables:
         return len(self._variables)
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and name.upper() in self._variables
+        return isinstance(name, str) and folded(name) in self._variables
 
     def __repr__(self) -> str:
         return f"Variables({len(self)} names)"
 
     def variable(self, name: str) -> Variable | None:
         """The variable as it was given, with its source; nothing is evaluated."""
-        return self._variables.get(name.upper())
+        return self._variables.get(folded(name))
 
     def evaluate(self, text: str, halt_on_error: bool = True) -> Evaluation:
         """The text with its tokens replaced.
@@ -89,10 +90,7 @@ class Variables:
 
     def int32(self, name: str) -> int | None:
         """The value as an integer of 32 bits; None if it is none."""
-        text = (self.get(name) or "").strip(_WHITESPACE)
-        if not re.fullmatch(r"[+-]?[0-9]{1,100}", text):
-            return None
-        return int(text) if int(text) in _INT32 else None
+        return parse_int32(self.get(name) or "")
 
     def strings(self, name: str, separators: str = ",") -> tuple[str, ...]:
         """The pieces between any of the separators, trimmed, without the empty ones."""
@@ -103,6 +101,20 @@ class Variables:
     def paths(self, name: str) -> tuple[str, ...]:
         """The lines of the value, trimmed, without the empty ones."""
         return self.strings(name, "\r\n")
+
+    def is_truthy(self, text: str) -> bool:
+        """Whether the text evaluates, without an error, to anything but ``, `0`, `no` and `false`."""
+        evaluation = self.evaluate(text)
+        return not evaluation.error and evaluation.value is not None and is_truthy(evaluation.value)
+
+    def indexes(self, path: str) -> tuple[str, ...]:
+        """What a loop over the path goes through: indexes, JSON elements or names, or comma-separated pieces.
+
+        VariablesError for a path that is blank or none.
+        """
+        if not path.strip():
+            raise VariablesError("The path whose indexes are asked for must not be null or empty.")
+        return self._evaluator.indexes(path)
 
     def is_sensitive(self, name: str) -> bool:
         """Whether the variable is declared sensitive, or its value is made from one that is."""
@@ -120,3 +132,7 @@ class Variables:
                 if evaluation.value and (each.sensitive or evaluation.sensitive):
                     found.append((each.name, evaluation.value))
         return tuple(dict.fromkeys(found))
+
+    def as_json(self) -> str:
+        """One JSON object of names and values as given, indented, as Octostache saves it."""
+        return json.dumps({each.name: each.value for each in self._variables.values()}, indent=2, ensure_ascii=False)

@@ -1,62 +1,69 @@
-"""Gives a template its values."""
+"""The language's front door: a set of variables, and texts to evaluate against it."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 
-from agent.errors import RecursionInVariables
+from agent.errors import VariablesError
+from agent.variables.octostache.expressions import symbol_prefix
+from agent.variables.octostache.filters import Filter
+from agent.variables.octostache.parser import TemplateError, parse
+from agent.variables.octostache.rendering import Renderer
+from agent.variables.octostache.resolution import Scope
+from agent.variables.octostache.results import Evaluation, Trace
+from agent.variables.octostache.store import Store
+from agent.variables.octostache.syntax import Template, Token
 from agent.variables.variable import Variable
-
-_PLAIN = re.compile(r"##\{|#\{([^{}#|\[\]\"]+)\}")
-_DEEPEST = 50
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evaluation:
-    """What became of a text: its value (None by the null filter), what could not be evaluated, and whether
-    a sensitive variable went into it. `error` says why in one line, `missing` lists the tokens."""
-
-    value: str | None = field(repr=False)
-    error: str | None = None
-    missing: tuple[str, ...] = ()
-    sensitive: bool = False
 
 
 class Evaluator:
-    """Evaluates texts against one set of variables."""
+    """Evaluates texts against one set of variables, and remembers the variables' values.
 
-    def __init__(self, variables: Iterable[Variable]) -> None:
-        self._values = {each.name.upper(): each for each in variables}
+    Values that hold the time are computed anew each time they are asked for.
+    """
 
-    def evaluate(self, text: str, halt_on_error: bool = True) -> Evaluation:  # noqa: ARG002
-        missing: dict[str, None] = {}
-        sensitive: list[bool] = []
-        value = self._expanded(text, missing, sensitive, ())
-        error = None
-        if missing:
-            tokens = ", ".join(f"'{token}'" for token in missing)
-            error = f"The following tokens were unable to be evaluated: {tokens}"
-        return Evaluation(value=value, error=error, missing=tuple(missing), sensitive=any(sensitive))
+    def __init__(self, variables: Iterable[Variable], filters: Mapping[str, Filter]) -> None:
+        self._store = Store(variables)
+        self._filters = filters
 
-    def _expanded(self, text: str, missing: dict[str, None], sensitive: list[bool], above: tuple[str, ...]) -> str:
-        def replaced(match: re.Match[str]) -> str:
-            if match[1] is None:
-                return "#{"
-            name = match[1].strip()
-            if name.upper() in above or len(above) > _DEEPEST:
-                chain = " -> ".join((*above, name))
-                raise RecursionInVariables(
-                    f'An attempt to parse the variable symbol "{name}" appears to have resulted in a self '
-                    f"referencing loop ({chain}). "
-                    "Ensure that recursive loops do not exist in the variable values."
-                )
-            found = self._values.get(name.upper())
-            if found is None:
-                missing[match[0]] = None
-                return match[0]
-            sensitive.append(found.sensitive)
-            return self._expanded(found.value or "", missing, sensitive, (*above, name.upper()))
+    def evaluate(self, text: str, halt_on_error: bool = True) -> Evaluation:
+        """The text with its tokens replaced; VariablesError if it cannot be had within bounds."""
+        if "#{" not in text:
+            return Evaluation(value=text)
+        try:
+            template = parse(text, halt_on_error)
+        except TemplateError as error:
+            return Evaluation(value=text, error=str(error))
+        return self._evaluated(template)[0]
 
-        return _PLAIN.sub(replaced, text)
+    def evaluate_token(self, token: Token) -> tuple[Evaluation, tuple[str, ...]]:
+        """One token of a template, and the names of the variables that went into it."""
+        return self._evaluated(Template((token,)))
+
+    def indexes(self, path: str) -> tuple[str, ...]:
+        """What a loop over the path would go through (as Octostache: commas and JSON count too)."""
+        symbol = symbol_prefix(path)
+        if symbol is None:
+            raise VariablesError(f"Could not evaluate indexes for path {path}")
+        trace = Trace()
+        items = Renderer(self._store, self._filters).resolver.items(symbol, Scope(None, None), trace)
+        return tuple(item.value or "" for item in items)
+
+    def _evaluated(self, template: Template) -> tuple[Evaluation, tuple[str, ...]]:
+        trace = Trace()
+        try:
+            value = Renderer(self._store, self._filters).render_whole(template, trace)
+        except RecursionError as error:
+            raise VariablesError("the template or its variables are nested too deep") from error
+        evaluation = Evaluation(
+            value=value,
+            error=_error(trace.missing) if value is not None and trace.missing else None,
+            missing=tuple(trace.missing),
+            sensitive=trace.sensitive,
+        )
+        return evaluation, tuple(trace.uses)
+
+
+def _error(missing: Iterable[str]) -> str:
+    tokens = ", ".join(f"'{token}'" for token in missing)
+    return f"The following tokens were unable to be evaluated: {tokens}"

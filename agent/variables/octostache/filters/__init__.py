@@ -1,0 +1,78 @@
+"""Every built-in filter, by its lower-case name.
+
+A filter is a function of the value on its left (None if there is none) and its options. None as a result means
+that it cannot be used so, and makes the token be echoed. Filters raise nothing but VariablesError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from agent.variables.octostache.filters import (
+    comparison,
+    dates,
+    encoding,
+    escapes,
+    markdown,
+    patterns,
+    text,
+    uris,
+    versions,
+)
+
+Filter = Callable[[str | None, tuple[str, ...]], str | None]
+Filters = Mapping[str, Filter]
+
+CLOCK = frozenset({"nowdate", "nowdateutc"})
+"""The filters whose results are of the moment."""
+
+FILTERS: Filters = MappingProxyType(
+    {
+        "append": text.append,
+        "indent": text.indent,
+        "prepend": text.prepend,
+        "substring": text.substring,
+        "tolower": text.to_lower,
+        "toupper": text.to_upper,
+        "trim": text.trim,
+        "truncate": text.truncate,
+        "match": patterns.match,
+        "replace": patterns.replace,
+        "contains": comparison.contains,
+        "endswith": comparison.ends_with,
+        "startswith": comparison.starts_with,
+        "htmlescape": escapes.html,
+        "jsonescape": escapes.json,
+        "propertieskeyescape": escapes.properties_key,
+        "propertiesvalueescape": escapes.properties_value,
+        "uridataescape": escapes.uri_data,
+        "uriescape": escapes.uri,
+        "xmlescape": escapes.xml,
+        "yamldoublequoteescape": escapes.yaml_double_quote,
+        "yamlsinglequoteescape": escapes.yaml_single_quote,
+        "markdown": markdown.to_html,
+        "markdowntohtml": markdown.to_html,
+        "frombase64": encoding.from_base64,
+        "tobase64": encoding.to_base64,
+        "md5": encoding.md5,
+        "sha1": encoding.sha1,
+        "sha256": encoding.sha256,
+        "sha384": encoding.sha384,
+        "sha512": encoding.sha512,
+        "adddays": dates.add_days,
+        "addhours": dates.add_hours,
+        "format": dates.format_value,
+        "nowdate": dates.now,
+        "nowdateutc": dates.now_utc,
+        "uripart": uris.part,
+        "versionmajor": versions.major,
+        "versionmetadata": versions.metadata,
+        "versionminor": versions.minor,
+        "versionpatch": versions.patch,
+        "versionprerelease": versions.pre_release,
+        "versionprereleasecounter": versions.pre_release_counter,
+        "versionprereleaseprefix": versions.pre_release_prefix,
+        "versionrevision": versions.revision,
+    }
+)
