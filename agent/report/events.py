@@ -1,8 +1,8 @@
 """What a run has to say, as values: the report makes them, a renderer shows them.
 
 All text in an event is masked and freed of terminal codes before a renderer sees it, in one place and for every
-field. Two types differ: a `Value` is masked but otherwise left as it is, because a later step uses it; a `Secret`
-passes untouched, because the server is to be told it.
+field. Three types differ: a `Value` and a `Document` are masked but otherwise left as they are, because a program
+uses them; a `Secret` passes untouched, because the server is to be told it.
 """
 
 from __future__ import annotations
@@ -26,6 +26,13 @@ class Value:
     """Text for a machine, with its line breaks, trailing spaces and all."""
 
     text: str
+
+
+@dataclass(frozen=True)
+class Document:
+    """Lists, dictionaries, texts and numbers, as JSON has them."""
+
+    content: object
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,8 +132,25 @@ class Succeeded:
     seconds: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """The end of a command that was asked something: the answer for a person, and the same for a program."""
+
+    text: str
+    document: Document
+    exit_code: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """What a command was asked for: lines for a person, and the same as plain data for a program."""
+
+    lines: tuple[str, ...]
+    document: object
+
+
 StageEvent = StagesPlanned | StageStarted | StageDetail | StageEnded
-Ending = Failed | Succeeded
+Ending = Failed | Succeeded | Answered
 Event = StageEvent | Message | Output | Transferred | VariableSet | ArtifactMade | SecretLearned | Ending
 
 

@@ -8,7 +8,9 @@ import msgspec
 
 from agent.errors import EXIT_DEFECT
 from agent.report.events import (
+    Answered,
     ArtifactMade,
+    Document,
     Ending,
     Event,
     Failed,
@@ -39,8 +41,8 @@ class StageSummary(msgspec.Struct, kw_only=True):
     state: Literal["planned", "running", "done", "failed"] = "planned"
 
 
-class Document(msgspec.Struct, kw_only=True):
-    """The whole run. A sensitive output is there by name, its value masked."""
+class Summary(msgspec.Struct, kw_only=True):
+    """The whole run. A sensitive output is there by name, its value masked; `result` is a command's answer."""
 
     outcome: Literal["succeeded", "failed"] = "failed"
     exit_code: int = EXIT_DEFECT
@@ -50,6 +52,7 @@ class Document(msgspec.Struct, kw_only=True):
     outputs: dict[str, str] = msgspec.field(default_factory=dict)
     stages: list[StageSummary] = msgspec.field(default_factory=list)
     warnings: list[str] = msgspec.field(default_factory=list)
+    result: object = None
 
 
 class JsonRenderer:
@@ -60,11 +63,12 @@ class JsonRenderer:
     def __init__(self, stdout: Sink, stderr: Sink, *, verbose: bool) -> None:
         self._stdout = stdout
         self._progress = PlainRenderer(stderr, stderr, verbose=verbose)
-        self._document = Document()
+        self._document = Summary()
         self._written = False
 
     def show(self, event: Event) -> None:
-        self._progress.show(event)
+        if not isinstance(event, Answered):  # it stands in the document
+            self._progress.show(event)
         match event:
             case StagesPlanned() | StageStarted() | StageDetail() | StageEnded():
                 self._stage(event)
@@ -72,7 +76,7 @@ class JsonRenderer:
                 self._document.warnings.append(text)
             case VariableSet(name=name, value=value):
                 self._document.outputs[name] = MASK if isinstance(value, Secret) else value.text
-            case Failed() | Succeeded():
+            case Failed() | Succeeded() | Answered():
                 self._end(event)
             case Message() | Output() | Transferred() | ArtifactMade() | SecretLearned():
                 pass
@@ -116,11 +120,14 @@ class JsonRenderer:
             case Succeeded(outputs=outputs):
                 document.outcome, document.exit_code, document.error = "succeeded", 0, ""
                 document.outputs.update(outputs)
+            case Answered(document=Document(content=content), exit_code=exit_code):
+                document.outcome = "failed" if exit_code else "succeeded"
+                document.exit_code, document.error, document.result = exit_code, "", content
             case _:
                 assert_never(event)
 
 
-def _encoded(document: Document) -> str:
+def _encoded(document: Summary) -> str:
     """In one line, ASCII only: whatever reads it, and in whatever code page, gets the same text."""
     import json
 

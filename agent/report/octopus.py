@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Literal, assert_never
 
 from agent.report.events import (
+    Answered,
     ArtifactMade,
     Ending,
     Event,
@@ -67,7 +68,7 @@ class OctopusRenderer:
             case SecretLearned(secret=secret):
                 for sink in (self._stdout, self._stderr):  # whichever of the two is read first
                     sink.message("mask", value=secret.text)
-            case Failed() | Succeeded():
+            case Failed() | Succeeded() | Answered():
                 self._end(event)
             case _:
                 assert_never(event)
@@ -131,6 +132,8 @@ class OctopusRenderer:
                     self._lines("highlight", [f"Image {dict(outputs)['Image']}"])
                 self._lines("default", [f"succeeded in {duration(seconds)}"])
                 self._lines("verbose", [f"{name} = {value}" for name, value in outputs])
+            case Answered(text=text):
+                self._lines("default", [text])
             case _:
                 assert_never(event)
 

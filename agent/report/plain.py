@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import assert_never
 
 from agent.report.events import (
+    Answered,
     ArtifactMade,
+    Ending,
     Event,
     Failed,
     Message,
@@ -57,10 +59,8 @@ class PlainRenderer:
                 self._indented(f"artifact {name}: {path} ({size(length)})")
             case SecretLearned():
                 pass
-            case Failed():
-                self._fail(event)
-            case Succeeded():
-                self._succeed(event)
+            case Failed() | Succeeded() | Answered():
+                self._end(event)
             case _:
                 assert_never(event)
 
@@ -104,17 +104,21 @@ class PlainRenderer:
         self._moving = self._moving - {event.label} if event.finished else self._moving | {event.label}
         self._indented(f"{event.label}: {transferred(event.done, event.total)}")
 
-    def _fail(self, event: Failed) -> None:
-        where = f"{event.stage}: " if event.stage else ""
-        self._problems.line(f"error: {where}{event.message}")
-        for line in event.lines:
-            self._problems.line(f"  | {line}")
-
-    def _succeed(self, event: Succeeded) -> None:
-        self._progress.line(f"succeeded in {duration(event.seconds)}")
-        width = max((len(name) for name, _ in event.outputs), default=0)
-        for name, value in event.outputs:
-            self._indented(f"{name:{width}}  {value}")
+    def _end(self, event: Ending) -> None:
+        match event:
+            case Failed(stage=stage, message=message, lines=lines):
+                self._problems.line(f"error: {stage}: {message}" if stage else f"error: {message}")
+                for line in lines:
+                    self._problems.line(f"  | {line}")
+            case Succeeded(outputs=outputs, seconds=seconds):
+                self._progress.line(f"succeeded in {duration(seconds)}")
+                width = max((len(name) for name, _ in outputs), default=0)
+                for name, value in outputs:
+                    self._indented(f"{name:{width}}  {value}")
+            case Answered(text=text):
+                self._progress.line(text)
+            case _:
+                assert_never(event)
 
     def _indented(self, text: str) -> None:
         self._progress.line("\n".join(f"    {line}" for line in text.split("\n")))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
@@ -17,7 +17,10 @@ from typing import Any, TypeVar
 from agent.errors import DockwrightError
 from agent.host import ByteProgress
 from agent.report.events import (
+    Answered,
+    Answered,
     ArtifactMade,
+    Document,
     Event,
     Failed,
     Level,
@@ -53,6 +56,7 @@ class Report:
         self._renderer = renderer
         self._clock = clock
         self._began = clock()
+        self._failed_stage = ""
         self._lock = threading.RLock()
         self._stage = ""
         self._failed_stage = ""
@@ -161,6 +165,16 @@ class Report:
         self._flush()
         self._show(Succeeded(outputs=tuple(outputs.items()), seconds=self._clock() - self._began))
 
+    def result(self, lines: Iterable[str], document: object, *, exit_code: int = 0) -> None:
+        """The answer of a command that was asked something, as lines and as plain data for JSON."""
+        self._flush()
+        self._show(Answered(text="\n".join(lines), document=Document(document), exit_code=exit_code))
+
+    def result(self, lines: Sequence[str], document: object) -> None:
+        """Answer a question: `lines` for a person, `document` (plain data) for a program."""
+        self._flush()
+        self._show(Answered(lines=tuple(lines), document=document))
+
     def close(self) -> None:
         """Write what is left and give the terminal back."""
         self._flush()
@@ -202,7 +216,25 @@ def _masked(content: object, masker: Masker) -> object:
             return masker.mask(printable(content))
         case tuple():
             return tuple(_masked(each, masker) for each in content)
+        case list():
+            return [_masked(each, masker) for each in content]
+        case dict():
+            return {key: _masked(each, masker) for key, each in content.items()}
         case Value(text=text):
             return Value(masker.mask(text))
+        case Document(content=data):
+            return Document(_masked_data(data, masker))
         case _:  # a number, a flag, or a Secret
             return content
+
+
+def _masked_data(data: object, masker: Masker) -> object:
+    match data:
+        case str():
+            return masker.mask(data)
+        case dict():
+            return {_masked_data(key, masker): _masked_data(value, masker) for key, value in data.items()}
+        case list() | tuple():
+            return [_masked_data(each, masker) for each in data]
+        case _:
+            return data

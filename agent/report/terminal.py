@@ -24,6 +24,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from agent.report.events import (
+    Answered,
     ArtifactMade,
     Ending,
     Event,
@@ -111,7 +112,7 @@ class TerminalRenderer:
                 self._pending.append(Text(f"artifact {name}: {path} ({size(length)})"))
             case SecretLearned():
                 pass
-            case Failed() | Succeeded():
+            case Failed() | Succeeded() | Answered():
                 self._end(event)
             case _:
                 assert_never(event)
@@ -185,6 +186,8 @@ class TerminalRenderer:
             case Succeeded(outputs=outputs, seconds=seconds):
                 self._pending.append(Text(f"\nsucceeded in {duration(seconds)}", style="bold green"))
                 self._pending.append(_summary(outputs))
+            case Answered(text=text):
+                self._console.print(Text(text), soft_wrap=True)
             case _:
                 assert_never(event)
 

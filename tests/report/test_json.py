@@ -45,6 +45,7 @@ def test_a_run_is_one_document_on_one_line(tell: Tell) -> None:
             {"name": "run", "seconds": 0, "detail": "", "state": "planned"},
         ],
         "warnings": ["grüße\nold image"],
+        "result": None,
     }
     assert "  | Step 1/2" in told.err
 
@@ -72,3 +73,15 @@ def test_half_characters_still_make_a_document(tell: Tell) -> None:
     told.report.warning("\ud800")
     told.report.close()
     assert document(told)["warnings"] == ["\ud800"]
+
+
+@pytest.mark.parametrize(("exit_code", "outcome"), [(0, "succeeded"), (1, "failed")])
+def test_an_answer_stands_in_the_document_and_nowhere_else(tell: Tell, exit_code: int, outcome: str) -> None:
+    told = tell("json")
+    told.report.masker.add("Password", 'a"quoted"secret')
+    told.report.result(["line"], [{"key": 'x a"quoted"secret', "number": 5}], exit_code=exit_code)
+    told.report.close()
+    found = document(told)
+    assert (found["outcome"], found["exit_code"], found["error"]) == (outcome, exit_code, "")
+    assert found["result"] == [{"key": "x ********", "number": 5}]
+    assert told.err == []

@@ -115,3 +115,9 @@ def test_times_are_as_people_say_them(tell: Tell) -> None:
         with report.stage("build"):
             clock.now += seconds
     assert told.out[1::2] == ["    1.2 s", "    10 s", "    3 min 07 s", "    1 h 02 min"]
+
+
+def test_an_answer_is_its_lines(tell: Tell) -> None:
+    told = tell()
+    told.report.result(["when  what", "", "today deployments-75"], [{"id": "deployments-75"}])
+    assert told.out == ["when  what", "", "today deployments-75"]
