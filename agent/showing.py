@@ -43,7 +43,7 @@ def history_lines(runs: Sequence[RunRecord]) -> list[str]:
     """One line a run, the newest first, in columns."""
     if not runs:
         return ["nothing was deployed yet"]
-    rows = [("when", "what", "release", "slot", "outcome", "took", "container")]
+    rows: list[tuple[str, ...]] = [("when", "what", "release", "slot", "outcome", "took", "container")]
     rows += [_history_row(run) for run in runs]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

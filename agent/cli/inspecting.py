@@ -34,8 +34,9 @@ def doctor(registry: str, **options: Any) -> None:
         from agent import showing
 
         findings = examination.examine(options["host"], home_from(options), registry)
-        report.result(showing.finding_lines(findings), showing.as_json(findings))
-    sys.exit(0 if all(finding.good for finding in findings) else 1)
+        status = 0 if all(finding.good for finding in findings) else 1
+        report.result(showing.finding_lines(findings), showing.as_json(findings), exit_code=status)
+    sys.exit(status)
 
 
 COMMANDS = (history, doctor)

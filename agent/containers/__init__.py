@@ -8,7 +8,7 @@ from agent.containers.labels import (
     SLOT,
     SPECIFICATION,
 )
-from agent.containers.replace import Replacement, replace, restore, serving
+from agent.containers.replace import Replaced, Replacement, replace, restore, serving
 from agent.containers.settings import RunSettings
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "SLOT",
     "SPECIFICATION",
     "HealthSettings",
+    "Replaced",
     "Replacement",
     "RunSettings",
     "await_healthy",
