@@ -146,6 +146,11 @@ class Element:
         """The name without its prefix."""
         return self.name.rpartition(":")[2]
 
+    @property
+    def was_self_closed(self) -> bool:
+        """Whether the start tag, as it was read, ends the element."""
+        return self.source[self.tag_end - 2] == "/" and not self.fresh
+
     def attribute(self, name: str) -> Attribute | None:
         """The attribute of exactly that qualified name."""
         return next((each for each in self.attributes if each.name == name), None)
@@ -182,7 +187,7 @@ class Element:
             attribute.offset = found.start(2)
             attributes.append(attribute)
             position = found.end()
-        self.tail = self.source[position : self.tag_end - (2 if self.self_closed else 1)]
+        self.tail = self.source[position : self.tag_end - (2 if self.was_self_closed else 1)]
         self.record = tuple((each.name, each.before or "") for each in attributes)
         return attributes
 
@@ -212,6 +217,7 @@ def insert(parent: Element, node: Node, before: Node | None) -> None:
     """Put a node, alone or taken from elsewhere, before a child, or last."""
     detach(node)
     touch(parent)
+    parent.self_closed = False
     if before is None:
         append(parent, node)
         return
