@@ -45,7 +45,7 @@ def open_socket(path: str, seconds: float) -> socket.socket:
     return stream
 
 
-def usual_socket() -> str:
+def usual_socket(default: str = DEFAULT_SOCKET) -> str:
     """Where the engine listens that a user of this machine means without saying so."""
     named = os.environ.get("DOCKER_HOST", "")
     if named.startswith("unix://"):
@@ -53,4 +53,4 @@ def usual_socket() -> str:
     if named:
         raise HostError(f"DOCKER_HOST is {named}, which is no local socket; say what you mean with --host")
     rootless = Path(os.environ.get("XDG_RUNTIME_DIR", "/nonexistent")) / "docker.sock"
-    return str(rootless) if rootless.exists() and not Path(DEFAULT_SOCKET).exists() else DEFAULT_SOCKET
+    return str(rootless) if rootless.exists() and not Path(default).exists() else default

@@ -39,9 +39,6 @@ if TYPE_CHECKING:
     from docker import APIClient
     from requests import Response
 
-CALL_SECONDS = 60
-"""How long the engine may take to accept a request or a part of one."""
-
 BUILD_SILENCE = 3600
 """Seconds in which a build may print nothing: a compiler may be busy."""
 
@@ -174,8 +171,9 @@ class EngineHost:
         checked_image(spec.image)
         config = translate.container_config(spec)
         with self._calls(f"create the container {name}", ContainerError):
-            created = self._client.create_container_from_config(config, name=name)  # type: ignore[no-untyped-call]
-        return self._present(str(created["Id"]))
+            answer = self._client.create_container_from_config(config, name=name)  # type: ignore[no-untyped-call]
+            created = msgspec.convert(answer, wire.Created)
+        return self._present(created.id)
 
     def start(self, container: str) -> None:
         with self._calls(f"start {container}", ContainerError):
@@ -206,7 +204,7 @@ class EngineHost:
         parameters = {"stdout": "1", "stderr": "1", "tail": str(tail)}
         with (
             self._calls(f"read the output of {container}", ContainerError),
-            self._client.get(url, params=parameters, stream=True, timeout=CALL_SECONDS) as response,
+            self._client.get(url, params=parameters, stream=True, timeout=self._client.timeout) as response,
         ):
             if message := _refusal(response):
                 return [message] if tail else []
@@ -256,7 +254,7 @@ class EngineHost:
             headers=headers,
             data=body or None,
             stream=True,
-            timeout=(CALL_SECONDS, silence),
+            timeout=(self._client.timeout, silence),
         )
         with response:
             yield response

@@ -27,7 +27,7 @@ def translated(where: str, doing: str, failure: type[DockwrightError]) -> Iterat
         yield
     except APIError as error:
         raise refused(where, doing, explanation(error), failure) from error
-    except msgspec.ValidationError as error:
+    except msgspec.DecodeError as error:
         raise HostError(f"{where}: cannot {doing}: the engine's answer is not understood ({error})") from error
     except (requests.RequestException, urllib3.exceptions.HTTPError, DockerException, OSError) as error:
         raise unreachable(where, doing, error) from error

@@ -17,7 +17,6 @@ from agent.errors import BuildError
 if TYPE_CHECKING:
     from regex import Pattern
 
-_BUDGET_SECONDS = 20.0
 _MOST_PATTERNS = 2_000
 
 
@@ -32,9 +31,9 @@ class Rule:
     def may_match_below(self, folder: str) -> bool:
         """Whether an exception can bring back something below an excluded folder.
 
-        As Docker: only the pattern's literal beginning counts, or a wildcard in its first component.
+        As Docker: only if it spells the folder out; `!**/README.md` reaches into none.
         """
-        return self.text.startswith(folder + "/") or any(c in self.text.partition("/")[0] for c in "*?[")
+        return self.text.startswith(folder + "/")
 
 
 Matches = tuple[bool, ...]
@@ -42,13 +41,17 @@ Matches = tuple[bool, ...]
 
 
 class Ignore:
-    """The rules of one `.dockerignore`. Ask top down: a path's matches build on those of its parent."""
+    """The rules of one `.dockerignore`. Ask top down: a path's matches build on those of its parent.
 
-    def __init__(self, text: str) -> None:
-        self.rules = tuple(_rule(number, line) for number, line in _patterns(text))
-        if len(self.rules) > _MOST_PATTERNS:
+    All matching together may take `budget_seconds`.
+    """
+
+    def __init__(self, text: str, *, budget_seconds: float = 20.0) -> None:
+        patterns = _patterns(text)
+        if len(patterns) > _MOST_PATTERNS:
             raise BuildError(f".dockerignore: more than {_MOST_PATTERNS} patterns; shorten it")
-        self._deadline = monotonic() + _BUDGET_SECONDS
+        self.rules = tuple(_rule(number, line) for number, line in patterns)
+        self._budget = budget_seconds
 
     @property
     def at_root(self) -> Matches:
@@ -56,16 +59,18 @@ class Ignore:
 
     def matches(self, path: str, parent: Matches) -> Matches:
         """`path` with forward slashes, relative to the context."""
-        seconds = self._deadline - monotonic()
+        begun = monotonic()
         try:
             return tuple(
-                above or rule.pattern.fullmatch(path, timeout=max(seconds, 0.001)) is not None
+                above or rule.pattern.fullmatch(path, timeout=max(self._budget, 0.001)) is not None
                 for rule, above in zip(self.rules, parent, strict=True)
             )
         except TimeoutError as error:
             raise BuildError(
-                f".dockerignore: its patterns took more than {_BUDGET_SECONDS:g} s; simplify them"
+                ".dockerignore: its patterns took more than their time to match; simplify them"
             ) from error
+        finally:
+            self._budget -= monotonic() - begun
 
     def excludes(self, matches: Matches) -> bool:
         """The last rule that matches decides."""
@@ -81,7 +86,7 @@ class Ignore:
 def _patterns(text: str) -> list[tuple[int, str]]:
     lines = text.removeprefix("\ufeff").splitlines()
     stripped = ((number, line.strip()) for number, line in enumerate(lines, start=1) if line[:1] != "#")
-    return [(number, line) for number, line in stripped if line not in ("", "!", ".", "/")]
+    return [(number, line) for number, line in stripped if line not in ("", ".", "/")]
 
 
 def _rule(number: int, line: str) -> Rule:
@@ -90,7 +95,7 @@ def _rule(number: int, line: str) -> Rule:
     keep = line.startswith("!")
     text = line[1:].strip() if keep else line
     cleaned = posixpath.normpath(text).lstrip("/")
-    if not cleaned or len(cleaned) > 1_000:
+    if not text or not cleaned or len(cleaned) > 1_000:
         raise BuildError(f".dockerignore:{number}: {line[:60]!r} is no pattern")
     try:
         return Rule(text=cleaned, keep=keep, pattern=regex.compile(_expression(cleaned), regex.DOTALL))
@@ -99,9 +104,14 @@ def _rule(number: int, line: str) -> Rule:
 
 
 def _expression(glob: str) -> str:
-    """Go's file path patterns with Docker's `**` as a regular expression."""
+    """Go's file path patterns as a regular expression, with Docker's `**`: any folders, or none.
+
+    As Docker: at the very start, with nothing else special behind it, it is any beginning (`**.md`).
+    """
     import regex
 
+    if glob.startswith("**") and not set(glob[2:]) & set("*?[]\\/"):
+        return ".*" + regex.escape(glob[2:])
     parts: list[str] = []
     at = 0
     while at < len(glob):
@@ -109,7 +119,7 @@ def _expression(glob: str) -> str:
         if rest.startswith("**/"):
             step, part = 3, "(?:.*/)?"
         elif rest.startswith("**"):
-            step, part = 2, ".*" if rest == "**" else "(?:.*/|[^/]*)"
+            step, part = 2, ".*" if rest == "**" else "(?:.*/)?"
         elif rest[0] == "*":
             step, part = 1, "[^/]*"
         elif rest[0] == "?":
@@ -132,7 +142,9 @@ def _character_class(rest: str) -> tuple[int, str]:
     negated = rest[1] == "^"
     at = 2 if negated else 1
     members: list[str] = []
-    while rest[at] != "]" or not members:
+    if rest[at] == "]":
+        raise IndexError("nothing in the brackets")
+    while rest[at] != "]":
         if rest[at] == "\\":
             at += 1
         member = rest[at]

@@ -79,6 +79,12 @@ class Container(Struct, rename="pascal"):
     network_settings: NetworkSettings | None = None
 
 
+class Created(Struct, rename="pascal"):
+    """`POST /containers/create`."""
+
+    id: str
+
+
 class ListedPort(Struct):
     """A published port in `GET /containers/json`."""
 

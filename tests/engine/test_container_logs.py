@@ -1,0 +1,44 @@
+"""The end of a container's output."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.engine.container_logs import last_lines
+
+
+def frame(stream: int, content: bytes) -> bytes:
+    return bytes([stream, 0, 0, 0]) + len(content).to_bytes(4, "big") + content
+
+
+@pytest.mark.parametrize("size", [1, 3, 8, 1000])
+def test_both_streams_are_read_however_the_bytes_are_cut(size: int) -> None:
+    whole = (
+        frame(1, b"one\ntwo\r\n")
+        + frame(2, b"")
+        + frame(2, "thr\u00e9e\n".encode())
+        + frame(1, b"fo")
+        + frame(1, b"ur")
+    )
+    cut = [whole[at : at + size] for at in range(0, len(whole), size)]
+    assert last_lines(cut, framed=True, tail=10) == ["one", "two", "thrée", "four"]
+    assert last_lines(cut, framed=True, tail=2) == ["thrée", "four"]
+
+
+def test_terminal_output_has_no_frames() -> None:
+    assert last_lines([b"a\r\nb", b"c\r\n"], framed=False, tail=10) == ["a", "bc"]
+
+
+def test_nothing_is_no_line() -> None:
+    assert last_lines([], framed=True, tail=10) == []
+    assert last_lines([b"x\n"], framed=False, tail=0) == []
+
+
+def test_endless_line_is_kept_in_part() -> None:
+    chunks = (frame(1, b"x" * 65_536) for _ in range(200))
+    (line,) = last_lines(chunks, framed=True, tail=1)
+    assert len(line) <= 2 * 1024 * 1024
+
+
+def test_what_is_no_text_is_shown_all_the_same() -> None:
+    assert last_lines([b"\xff\xfe\n"], framed=False, tail=1) == ["\ufffd\ufffd"]
