@@ -123,7 +123,29 @@ def _explain(message: str, type_: Any) -> str:
         return f"{place}unknown key '{unknown['field']}'{closest(unknown['field'], fields)}"
     if missing := _MISSING.match(problem):
         return f"{place}the key '{missing['field']}' is required"
-    return place + problem.replace("`", "'").replace("Expected", "expected", 1)
+    return place + _in_words(problem)
+
+
+_TYPES = {
+    "str": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a mapping",
+    "null": "nothing",
+}
+
+
+def _in_words(problem: str) -> str:
+    """msgspec's `Expected `float`, got `str`` as a person would say it."""
+    words = re.sub(r"`([^`]*)`", lambda match: _named(match[1]), problem)
+    return words.replace("Expected", "expected", 1)
+
+
+def _named(types: str) -> str:
+    names = types.split(" | ")
+    return " or ".join(_TYPES[name] for name in names) if all(name in _TYPES for name in names) else f"'{types}'"
 
 
 def _fields_at(type_: Any, path: str) -> tuple[str, ...]:

@@ -152,6 +152,13 @@ class Finished:
         return document
 
     @property
+    def result(self) -> list[dict[str, str]]:
+        """The answer of a command that was asked something."""
+        result = self.document["result"]
+        assert isinstance(result, list)
+        return result
+
+    @property
     def outputs(self) -> dict[str, str]:
         outputs = self.document["outputs"]
         assert isinstance(outputs, dict)

@@ -54,7 +54,7 @@ def test_a_bundle_that_is_not_there(site: Site) -> None:
         (("source-image", "source-imagine"), 3, "no step is called 'source-imagine'; did you mean 'source-image'?"),
         (("  registry:", "  regsitry:"), 3, "unknown key 'regsitry'; did you mean 'registry'?"),
         (("    health:", "    helth:"), 3, "unknown key 'helth'; did you mean 'health'?"),
-        (("timeout: 5", "timeout: soon"), 3, "run.health.timeout: expected 'float', got 'str'"),
+        (("timeout: 5", "timeout: soon"), 3, "run: health.timeout: expected a number, got text"),
         (("source: Shop.Sdi", "source: Shop.Sid"), 3, "no package is named 'Shop.Sid'"),
         (("version: 1.0.0", "version: 3.0.0"), 5, "1.0.0"),
         (('"127.0.0.1:', '"localhost:'), 3, "is not a port; write HOST:CONTAINER"),

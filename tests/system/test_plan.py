@@ -1,6 +1,5 @@
 """A plan tells what a run would do, does nothing, and holds the run to it."""
 
-import json
 from pathlib import Path
 
 from tests.system.shop import SECRET, Site, dockwright
@@ -26,7 +25,7 @@ def test_a_plan_tells_everything_and_changes_nothing(site: Site) -> None:
     assert [(container.id, container.state) for container in site.containers()] == before
     assert site.host.image(f"{site.sandbox.registry}/{site.name}:1.0.0-deployments-2") is None
     history = dockwright("history", "--output", "json", "--home", str(site.home))
-    assert [run["id"] for run in json.loads(history.stdout)] == ["Deployments-1"]
+    assert [run["id"] for run in history.result] == ["Deployments-1"]
 
 
 def test_a_run_keeps_to_its_plan(site: Site, tmp_path: Path) -> None:

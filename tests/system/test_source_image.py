@@ -85,7 +85,7 @@ def test_the_same_deployment_run_twice_has_no_second_effect(site: Site) -> None:
     (after,) = site.containers()
     assert (after.id, after.started, after.image_id) == (before.id, before.started, before.image_id)
     history = dockwright("history", "--output", "json", "--home", str(site.home))
-    assert [run["state"] for run in json.loads(history.stdout)] == ["succeeded", "succeeded"]
+    assert [run["state"] for run in history.result] == ["succeeded", "succeeded"]
 
 
 def test_a_runbook_run_needs_no_release_and_has_its_own_tag(site: Site) -> None:
