@@ -80,19 +80,6 @@ def _apply_target(run: _Run, target: Target) -> None:
     changed = [_apply_file(run, path) for path in files]
     if not files:
         folder = run.workspace.root.as_posix()
-        run.miss(
-            target,
-            f"No files were found in {folder} that match the substitution target pattern '{target.pattern}'",
-        )
-    elif not any(changed) and target.no_match in {"warn", "fail"}:
-        run.miss(target, f"No token was replaced in the files that match '{target.pattern}'")
-
-
-def _apply_target(run: _Run, target: Target) -> None:
-    files = run.workspace.find(target.pattern)
-    changed = [_apply_file(run, path) for path in files]
-    if not files:
-        folder = run.workspace.root.as_posix()
         reason = f"No files were found in {folder} that match the substitution target pattern '{target.pattern}'"
         run.miss(target, reason)
     elif not any(changed) and target.no_match in {"warn", "fail"}:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import codecs
 import re
+from bisect import bisect_right
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 
 from agent.transform.messages import Message, warn
 
@@ -137,9 +138,23 @@ def clean(value: str) -> str:
     return _LONE_SURROGATE.sub("\ufffd", value)
 
 
-def line_of(text: str, offset: int) -> int:
-    """The line, from 1, of an offset."""
-    return text.count("\n", 0, offset) + 1
+class Lines:
+    """Where the lines of a text begin; counted once, when first asked, so that asking often costs little."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def start(self, offset: int) -> int:
+        """Where the line begins that an offset is on."""
+        return self._starts[bisect_right(self._starts, offset) - 1]
+
+    def number(self, offset: int) -> int:
+        """The number, from 1, of the line that an offset is on."""
+        return bisect_right(self._starts, offset)
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [0, *(match.end() for match in re.finditer("\n", self._text))]
 
 
 def _decoded(data: bytes, encoding: str, *, bom: bool) -> Document | None:

@@ -69,6 +69,11 @@ class Replace(Protocol):
     def __call__(self, data: bytes, names: Names, file: str) -> Replaced: ...
 
 
+def failure_at(message: str, text: str, offset: int) -> ParseFailure:
+    """A ParseFailure with the line and the column of an offset."""
+    return ParseFailure(message, text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset))
+
+
 def found(name: str) -> Message:
     """Said once per place (for XML: per node) that a variable names. As Calamari."""
     return verbose(f"Structure found matching the variable '{name}'. Replacing its content with the variable value.")

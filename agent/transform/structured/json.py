@@ -15,7 +15,7 @@ from agent.transform.messages import Message, warn
 from agent.transform.structured.formats import Names, ParseFailure, Replaced, found, nothing_found
 from agent.transform.structured.json_scan import Place, find_places, unquoted
 from agent.transform.structured.json_values import Shape, as_boolean, as_number, as_structure, quoted
-from agent.transform.text import decode, dominant_newline, encode, with_text
+from agent.transform.text import Lines, decode, dominant_newline, encode, with_text
 
 _INDENT = re.compile(r"[{\[][ \t]*\r?\n([ \t]*)[^\s]")
 _MARGIN = re.compile(r"[ \t]*")
@@ -102,6 +102,7 @@ class _Layout:
     def __init__(self, text: str) -> None:
         self._text = text
         self._newline = dominant_newline(text)
+        self._lines = Lines(text)
         first = _INDENT.search(text)
         self._unit = None if first is None else first[1].removeprefix(self._margin(first.start())) or "  "
 
@@ -110,10 +111,10 @@ class _Layout:
         old = self._text[place.start : place.end]
         many = "\n" in old or (not old[1:-1].strip() and self._unit is not None)
         unit = (self._unit or "  ") if many else None
-        return Shape(newline=self._newline, unit=unit, margin=self._margin(place.start))
+        return Shape(newline=self._newline, unit=unit, margin=self._margin(place.start) if many else "")
 
     def _margin(self, offset: int) -> str:
-        match = _MARGIN.match(self._text, self._text.rfind("\n", 0, offset) + 1, offset)
+        match = _MARGIN.match(self._text, self._lines.start(offset), offset)
         return match[0] if match else ""
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from agent.transform.structured.formats import ParseFailure
+from agent.transform.structured.formats import ParseFailure, failure_at
 from agent.transform.structured.paths import PathNode
 
 _ESCAPE = r"\\(?:[\"'\\/bfnrt]|u[0-9A-Fa-f]{4})"
@@ -68,11 +68,6 @@ def unquoted(text: str) -> str:
         return body
     plain = _ESCAPED.sub(_unescaped, body)
     return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if "\\u" in body else plain
-
-
-def failure_at(message: str, text: str, offset: int) -> ParseFailure:
-    """A ParseFailure with the line and the column of an offset."""
-    return ParseFailure(message, text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset))
 
 
 class _Scan:
