@@ -24,7 +24,7 @@ def plan_lines(plan: Plan) -> list[str]:
         "",
         "Packages",
         *(
-            f"  {package.id} {package.version}  {_size(package.size)}  sha256 {package.sha256}"
+            f"  {package.id} {package.version}  {size(package.size)}  sha256 {package.sha256}"
             for package in plan.packages
         ),
         "",
@@ -89,7 +89,3 @@ def _history_row(run: RunRecord) -> tuple[str, ...]:
     what = f"rollback to {run.id}" if run.kind == "rollback" else run.id
     took = "" if run.seconds is None else f"{run.seconds:.1f} s"
     return when, what, run.release, run.slot, run.state, took, run.container
-
-
-def _size(size: int) -> str:
-    return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.1f} kB"

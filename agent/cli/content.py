@@ -35,9 +35,10 @@ def extract(package: Path, folder: Path) -> None:
     """Unpack PACKAGE into FOLDER, safely."""
     with plain_errors():
         from agent.packages import extract as unpack
+        from agent.report.wording import size
 
         extracted = unpack(package, folder)
-        click.echo(f"{extracted.files:,} files, {extracted.bytes / 1e6:.1f} MB in {folder}")
+        click.echo(f"{extracted.files:,} files, {size(extracted.bytes)} in {folder}")
 
 
 @click.command()
@@ -49,9 +50,10 @@ def pack(folder: Path, package_id: str, package_version: str, into: Path) -> Non
     """Make FOLDER a reproducible package or bundle, Id.Version.zip."""
     with plain_errors():
         from agent import packing
+        from agent.report.wording import size
 
         packed = packing.pack(folder, into, package_id, package_version)
-        click.echo(f"{packed.path}: {packed.files:,} files, {packed.size / 1e6:.1f} MB, sha256 {packed.sha256}")
+        click.echo(f"{packed.path}: {packed.files:,} files, {size(packed.size)}, sha256 {packed.sha256}")
 
 
 COMMANDS = (evaluate, extract, pack)

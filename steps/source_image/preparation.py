@@ -13,6 +13,7 @@ from agent.containers import CONFIGURATION, DEPLOYMENT, SLOT
 from agent.packages import AcquiredPackage, acquire, extract, package_variables
 from agent.registry import ImageReference
 from agent.report import Report
+from agent.report.wording import size
 from agent.step import StepContext
 from agent.transform import Change, Message, Transformed, TransformFailure, transform
 from agent.variables import Variable
@@ -68,7 +69,6 @@ def _unpack(source: SourceImage, tree: Path, context: StepContext) -> tuple[Reci
     report = context.report
     with report.stage("acquire"):
         (main,) = acquire([source.source], context.feeds, context.cache, report.transfer)
-        report.detail(_described(main))
         # The source is unpacked within this stage: only its sdi.yaml says what else to acquire.
         extract(main, tree)
         recipe = read_recipe(tree, source, context)
@@ -128,7 +128,7 @@ def _folder(package: AcquiredPackage, packages: tuple[AcquiredPackage, ...], tre
 
 
 def _described(package: AcquiredPackage) -> str:
-    return f"{package.id} {package.version} ({package.size / 1e6:.1f} MB)"
+    return f"{package.id} {package.version} ({size(package.size)})"
 
 
 def _journal_row(change: Change) -> tuple[str, str, str, str, str | None, str | None]:
