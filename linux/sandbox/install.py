@@ -19,11 +19,11 @@ def can_install() -> bool:
     return os.geteuid() == 0 and shutil.which("apt-get") is not None and _is_debian()
 
 
-def install(packages: Sequence[str], say: Callable[[str], None]) -> None:
+def install(packages: Sequence[str], say: Callable[[str], None], pause: Callable[[float], None] = sleep) -> None:
     """HostError with apt's own last words if it fails. Another apt at work is waited for."""
     say(f"installing {' '.join(packages)}")
-    _apt("update")
-    _apt("install", "--yes", "--no-install-recommends", "--", *packages)
+    _apt(["update"], pause)
+    _apt(["install", "--yes", "--no-install-recommends", "--", *packages], pause)
 
 
 def program(name: str) -> str | None:
@@ -41,7 +41,7 @@ def _is_debian() -> bool:
     return "debian" in names or "ubuntu" in names
 
 
-def _apt(*arguments: str) -> None:
+def _apt(arguments: Sequence[str], pause: Callable[[float], None]) -> None:
     command = ["apt-get", "-q", "-o", f"DPkg::Lock::Timeout={_LOCK_SECONDS}", *arguments]
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
     deadline = monotonic() + _LOCK_SECONDS
@@ -65,4 +65,4 @@ def _apt(*arguments: str) -> None:
         if "Could not get lock" not in output or monotonic() > deadline:
             lines = output.strip().splitlines()[-10:]
             raise HostError(f"apt-get {' '.join(arguments)} failed; install it by hand", output=lines)
-        sleep(2)
+        pause(2)
