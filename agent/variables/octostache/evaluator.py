@@ -38,7 +38,7 @@ class Evaluator:
 
     def evaluate_token(self, token: Token) -> tuple[Evaluation, tuple[str, ...]]:
         """One token of a template, and the names of the variables that went into it."""
-        return self._evaluated(Template((token,)))
+        return self._evaluated(Template.of((token,)), traced=True)
 
     def indexes(self, path: str) -> tuple[str, ...]:
         """What a loop over the path would go through (as Octostache: commas and JSON count too)."""
@@ -49,10 +49,10 @@ class Evaluator:
         items = Renderer(self._store, self._filters).resolver.items(symbol, Scope(None, None), trace)
         return tuple(item.value or "" for item in items)
 
-    def _evaluated(self, template: Template) -> tuple[Evaluation, tuple[str, ...]]:
+    def _evaluated(self, template: Template, *, traced: bool = False) -> tuple[Evaluation, tuple[str, ...]]:
         trace = Trace()
         try:
-            value = Renderer(self._store, self._filters).render_whole(template, trace)
+            value = Renderer(self._store, self._filters, traced=traced).render_whole(template, trace)
         except RecursionError as error:
             raise VariablesError("the template or its variables are nested too deep") from error
         evaluation = Evaluation(

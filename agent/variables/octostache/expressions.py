@@ -27,6 +27,7 @@ from agent.variables.octostache.syntax import (
     Step,
     Symbol,
     SymbolIndex,
+    symbol_of,
 )
 
 LONGEST_INDEX = 4096
@@ -227,13 +228,6 @@ class ExpressionReader:
         if symbol is None or not self._text.startswith("}", end):
             return None, end
         return symbol, end + 1
-
-
-def symbol_of(steps: list[Step]) -> Symbol:
-    """A path, with its key if it is made of names only."""
-    names = [step.text for step in steps if isinstance(step, Identifier)]
-    key = lexical.folded(".".join(names)) if len(names) == len(steps) else ""
-    return Symbol(tuple(steps), key)
 
 
 def symbol_prefix(name: str) -> Symbol | None:

@@ -55,7 +55,7 @@ def _expression_names(expression: Expression) -> Iterator[str]:
     if not isinstance(expression, Symbol):
         yield from _expression_names(expression.argument)
         options = (option for call in expression.calls for option in call.options)
-        yield from argument_names(Template(tuple(each for each in options if not isinstance(each, str))))
+        yield from argument_names(Template.of(tuple(each for each in options if not isinstance(each, str))))
         return
     for step in expression.steps:
         if isinstance(step, Identifier):

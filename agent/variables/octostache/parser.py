@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache, partial
@@ -19,25 +20,27 @@ from agent.variables.octostache.blocks import (
     plain_token,
     read_each,
 )
-from agent.variables.octostache.expressions import ExpressionReader, symbol_of
+from agent.variables.octostache.expressions import ExpressionReader
 from agent.variables.octostache.syntax import (
     Block,
     Condition,
     Conditional,
-    Identifier,
     Repetition,
-    Step,
     Substitution,
     Symbol,
     Template,
     Text,
     Token,
+    symbol_at,
 )
 
 DEEPEST = 32
 """How deeply tokens may stand in each other's options and indexers. Blocks nest without end."""
 
 _Read = TypeVar("_Read")
+
+_PART = r"[A-Za-z0-9_\-:/~()@]++"
+_SIMPLE = re.compile(rf"([^#]*+)#\{{((?!/){_PART}(?:\.{_PART})*+)\}}")
 
 _REMEMBERED = 256
 _LONGEST_REMEMBERED = 4 * 1024 * 1024
@@ -67,26 +70,27 @@ def _parse(text: str, halt_on_error: bool) -> Template:
 
 
 def _plain(text: str) -> Template | None:
-    """A template of text and plain substitutions only, which most are; None for any other."""
-    tokens: list[Token] = []
+    """A template of text and mere names only, which most are; None for any other."""
     pieces: list[str] = []
     keys: list[str] = []
+    paths: list[tuple[str, int]] = []
     position = 0
     while True:
-        literal, start = _text_run(text, position)
-        if literal:
-            tokens.append(Text(literal))
-        pieces.append(literal)
-        if start == len(text):
-            return Template(tuple(tokens), pieces, keys)
-        found = plain_token.match(text, start)
-        if found is None:
-            return None
-        symbol = _plain_symbol(found["path"], found.start("path"))
-        tokens.append(Substitution(symbol))
-        pieces.append("")
-        keys.append(symbol.key)
-        position = found.end()
+        simple = _SIMPLE.match(text, position)
+        if simple is not None:
+            literal, path = simple[1], simple[2]
+            keys.append(path.upper())
+            start, position = simple.start(2), simple.end()
+        else:
+            literal, start = _text_run(text, position)
+            token = plain_token.match(text, start)
+            if token is None:
+                pieces.append(literal)
+                return Template(pieces, keys, [], paths) if start == len(text) else None
+            path, start, position = token["path"], token.start("path"), token.end()
+            keys.append(symbol_at(path, start).key)
+        pieces += (literal, "")
+        paths.append((path, start))
 
 
 def _text_run(text: str, position: int) -> tuple[str, int]:
@@ -98,17 +102,6 @@ def _text_run(text: str, position: int) -> tuple[str, int]:
     if "#" in literal:
         literal = literal.replace("##{", "#{")
     return (literal + "#" if run[2] else literal), run.end()
-
-
-def _plain_symbol(path: str, position: int) -> Symbol:
-    if "." not in path:
-        name = lexical.trimmed(path)
-        return Symbol((Identifier(name, position),), lexical.folded(name))
-    steps: list[Step] = []
-    for name in path.split("."):
-        steps.append(Identifier(lexical.trimmed(name), position))
-        position += len(name) + 1
-    return symbol_of(steps)
 
 
 class _Builder:
@@ -129,7 +122,7 @@ class _Builder:
             if literal:
                 tokens.append(Text(literal))
             if start == len(self._text):
-                return Template(tuple(tokens))
+                return Template.of(tokens)
             position = self._outline.token(start)
             if position >= 0:
                 tokens.append(self._built(start))
@@ -197,7 +190,7 @@ class _Builder:
     def _substitution(self, start: int) -> Substitution:
         plain = plain_token.match(self._text, start)
         if plain is not None:
-            return Substitution(_plain_symbol(plain["path"], plain.start("path")))
+            return Substitution(symbol_at(plain["path"], plain.start("path")))
         expression = self._reader.expression(start + 2)[0]
         assert expression is not None, "the outline has read it"
         return Substitution(expression)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import repeat
 
 from agent.variables.octostache.arithmetic import calculated
@@ -34,10 +34,13 @@ _Work = Iterator[tuple[Token, Scope]]
 
 
 class Renderer:
-    """Renders for one evaluation. `filters` are the host's own; they come after the built-in ones."""
+    """Renders for one evaluation. `filters` are the host's own; they come after the built-in ones.
 
-    def __init__(self, store: Store, filters: Filters) -> None:
-        self._store = store
+    Settled values are put in without a trace, unless the evaluation is `traced`.
+    """
+
+    def __init__(self, store: Store, filters: Filters, *, traced: bool = False) -> None:
+        self._settled: Mapping[str, str] = {} if traced else store.settled
         self._filters = filters
         self._limits = Limits()
         self.resolver = Resolver(store, self._limits, self)
@@ -45,7 +48,7 @@ class Renderer:
     def render(self, template: Template, scope: Scope, trace: Trace) -> str:
         """The template of a variable's value, evaluated where the variable was found."""
         self._limits.enter()
-        self._limits.spend(len(template.tokens))
+        self._limits.spend(len(template.keys))
         try:
             return self._limits.joined(self._rendered(template.tokens, scope, trace))
         finally:
@@ -54,25 +57,14 @@ class Renderer:
     def render_whole(self, template: Template, trace: Trace) -> str | None:
         """The template that was asked for; None if a `null` filter was met."""
         scope = Scope(None, None)
-        if template.pieces:
-            parts = self._filled(template, scope, trace)
-        else:
-            parts = self._rendered(template.tokens, scope, trace)
-        return None if trace.nothing else self._limits.joined(parts)
-
-    def _filled(self, template: Template, scope: Scope, trace: Trace) -> list[str]:
-        """Text and plain substitutions: settled values go straight into the gaps."""
-        values = list(map(self._store.settled.get, template.keys))
-        parts = list(template.pieces)
+        values = list(map(self._settled.get, template.keys))
         if None in values:
-            gaps = iter(range(len(values)))
-            for token in template.tokens:
-                if isinstance(token, Substitution):
-                    gap = next(gaps)
-                    if values[gap] is None:
-                        values[gap] = self._substituted(token, scope, trace)
+            for gap, token in enumerate(template.gaps):
+                if values[gap] is None:
+                    values[gap] = self._limits.joined(self._rendered((token,), scope, trace))
+        parts = list(template.pieces)
         parts[1::2] = [value or "" for value in values]
-        return parts
+        return None if trace.nothing else self._limits.joined(parts)
 
     def _rendered(self, tokens: Sequence[Token], scope: Scope, trace: Trace) -> list[str]:
         """The texts that the tokens come to. Bodies of blocks wait on a list, not on the stack."""
@@ -113,6 +105,9 @@ class Renderer:
 
     def _value(self, expression: Expression, scope: Scope, trace: Trace) -> str | None:
         if isinstance(expression, Symbol):
+            settled = self._settled.get(expression.key) if scope.parent is None else None
+            if settled is not None:
+                return settled
             found = self.resolver.resolve(expression, scope, trace)
             return None if found is None else found.value
         value = self._value(expression.argument, scope, trace)

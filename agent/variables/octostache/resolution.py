@@ -12,7 +12,7 @@ from agent.variables.octostache.parser import TemplateError, parse
 from agent.variables.octostache.printing import symbol_text
 from agent.variables.octostache.results import Known, Limits, Trace
 from agent.variables.octostache.store import Store
-from agent.variables.octostache.syntax import Identifier, Index, Step, Symbol, SymbolIndex, Template
+from agent.variables.octostache.syntax import NO_KEY, Identifier, Index, Step, Symbol, SymbolIndex, Template
 from agent.variables.octostache.tree import Branch
 from agent.variables.variable import Variable
 
@@ -50,7 +50,7 @@ class Resolver:
 
         RecursionInVariables if that takes the same path again.
         """
-        steps = symbol.steps if symbol.key else self._with_indexes(symbol.steps, scope, trace)
+        steps = symbol.steps if symbol.key != NO_KEY else self._with_indexes(symbol.steps, scope, trace)
         if not steps:
             return None
         start: Scope | None = scope

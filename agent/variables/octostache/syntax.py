@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from agent.variables.octostache.lexical import folded, trimmed
+
 Comparison = Literal["==", "!="]
 Operator = Literal["+", "-", "*", "/"]
 
@@ -42,11 +44,11 @@ Step = Identifier | Index | SymbolIndex
 class Symbol(Node, frozen=True):
     """A path to a value; without steps it is the empty left side of a filter.
 
-    `key` is the folded name if all steps are identifiers, so that most are found without a walk.
+    `key` is the folded name if all steps are identifiers, so that most are found without a walk; else NO_KEY.
     """
 
     steps: tuple[Step, ...]
-    key: str = ""
+    key: str = "#"
 
 
 class FilterCall(Node, frozen=True):
@@ -116,20 +118,81 @@ Token = Text | Block
 class Template:
     """A parsed template.
 
-    One of text and plain substitutions only also has `pieces`, where every second one is a gap, for the value
-    of the key at that place in `keys`; this is how most templates are filled in.
+    `pieces` are its texts, with a gap at every second place for each other token. Where that is the substitution
+    of a mere name, `keys` has the name's key (else NO_KEY), so that most gaps are filled in one go.
     """
 
-    __slots__ = ("keys", "pieces", "tokens")
+    __slots__ = ("_paths", "_tokens", "keys", "pieces")
 
-    def __init__(self, tokens: tuple[Token, ...], pieces: Sequence[str] = (), keys: Sequence[str] = ()) -> None:
-        self.tokens = tokens
+    def __init__(
+        self, pieces: list[str], keys: list[str], tokens: Sequence[Token], paths: Sequence[Path] = ()
+    ) -> None:
+        """`paths` stand for the tokens of a template of text and mere names; they are built when asked for."""
         self.pieces = pieces
         self.keys = keys
+        self._tokens = tokens
+        self._paths = paths
+
+    @classmethod
+    def of(cls, tokens: Sequence[Token]) -> Template:
+        pieces: list[str] = [""]
+        for token in tokens:
+            if isinstance(token, Text):
+                pieces[-1] += token.text
+            else:
+                pieces += ("", "")
+        return cls(pieces, [_key(token) for token in tokens if not isinstance(token, Text)], tokens)
+
+    @property
+    def tokens(self) -> Sequence[Token]:
+        if not self._tokens:
+            self._tokens = tuple(self._built())
+        return self._tokens
+
+    @property
+    def gaps(self) -> Iterator[Block]:
+        """The tokens that are not text."""
+        return (token for token in self.tokens if not isinstance(token, Text))
+
+    def _built(self) -> Iterator[Token]:
+        for place, literal in enumerate(self.pieces):
+            if place % 2:
+                yield Substitution(symbol_at(*self._paths[place // 2]))
+            elif literal:
+                yield Text(literal)
 
     def needs(self) -> Iterator[Symbol]:
         """The paths that are looked up whatever happens: those outside of all blocks."""
-        for token in self.tokens:
+        for token in self.gaps:
             if isinstance(token, Substitution):
                 expression = token.expression
                 yield expression if isinstance(expression, Symbol) else expression.argument
+
+
+Path = tuple[str, int]
+"""The text of a path made of names only, and its offset in the template."""
+
+NO_KEY = "#"
+"""What no name's key can be."""
+
+
+def symbol_at(path: str, position: int) -> Symbol:
+    """The symbol of a path made of names only."""
+    steps: list[Step] = []
+    for name in path.split("."):
+        steps.append(Identifier(trimmed(name), position))
+        position += len(name) + 1
+    return symbol_of(steps)
+
+
+def symbol_of(steps: list[Step]) -> Symbol:
+    """A path, with its key if it is made of names only."""
+    names = [step.text for step in steps if isinstance(step, Identifier)]
+    key = folded(".".join(names)) if len(names) == len(steps) else NO_KEY
+    return Symbol(tuple(steps), key)
+
+
+def _key(token: Block) -> str:
+    if isinstance(token, Substitution) and isinstance(token.expression, Symbol):
+        return token.expression.key
+    return NO_KEY

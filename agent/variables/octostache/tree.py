@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from agent.variables.octostache.expressions import symbol_prefix
 from agent.variables.octostache.lexical import folded
-from agent.variables.octostache.syntax import Identifier, Index, Symbol
+from agent.variables.octostache.syntax import NO_KEY, Identifier, Index, Symbol
 from agent.variables.variable import Variable
 
 _SIMPLE = re.compile(r"[A-Za-z0-9_\-:/~()@]++(?:\.[A-Za-z0-9_\-:/~()@]++)*+")
@@ -55,7 +55,7 @@ class Branch:
 def bind(variables: Iterable[Variable]) -> dict[str, Variable]:
     """Each variable by the key of its path; of two with the same path the later one counts.
 
-    A name is read as far as it is a path. One that does not even begin like one cannot be reached.
+    A name is read as far as it is a path. One that does not even begin like one, or is blank, cannot be reached.
     """
     bound: dict[str, Variable] = {}
     for variable in variables:
@@ -63,8 +63,9 @@ def bind(variables: Iterable[Variable]) -> dict[str, Variable]:
             bound[variable.name.upper()] = variable
             continue
         path = symbol_prefix(variable.name)
-        if path is not None:
-            bound[path_key(path)] = variable
+        key = path_key(path) if path else ""
+        if key:
+            bound[key] = variable
     return bound
 
 
@@ -88,7 +89,7 @@ def grow(bound: Mapping[str, Variable]) -> Branch:
 
 def path_key(path: Symbol) -> str:
     """What all spellings of a path have in common."""
-    if path.key:
+    if path.key != NO_KEY:
         return path.key
     steps = (step for step in path.steps if isinstance(step, Identifier | Index))
     return folded("".join(f"[{step.text}]" if isinstance(step, Index) else f".{step.text}" for step in steps))

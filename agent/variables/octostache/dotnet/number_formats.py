@@ -78,7 +78,7 @@ def _general(value: Decimal | float | int, places: int | None, letter: str) -> s
     digits, exponent = _rounded_digits(Decimal(value), places)
     digits = digits.rstrip("0") or "0"
     sign = "-" if value < 0 else ""
-    if -5 <= exponent < places:
+    if -5 < exponent < places:
         return sign + _positional(digits, exponent)
     mantissa = digits[0] + (f".{digits[1:]}" if len(digits) > 1 else "")
     return f"{sign}{mantissa}{letter}{'-' if exponent < 0 else '+'}{abs(exponent):02d}"

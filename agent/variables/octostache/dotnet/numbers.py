@@ -61,7 +61,7 @@ def double_text(value: float) -> str:
         return "Infinity" if value > 0 else "-Infinity"
     digits, exponent = shortest_digits(value)
     sign = "-" if math.copysign(1.0, value) < 0 else ""
-    if -5 <= exponent < 15:
+    if -5 < exponent < 15:
         return sign + _positional(digits, exponent)
     mantissa = digits[0] + ("." + digits[1:] if len(digits) > 1 else "")
     return f"{sign}{mantissa}E{'+' if exponent >= 0 else '-'}{abs(exponent):02d}"
