@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
+from time import sleep
 
 import pytest
 
@@ -129,6 +130,7 @@ def test_one_that_ignores_the_request_is_killed(tmp_path: Path) -> None:
     process = spawn(["/bin/sh", "-c", "trap '' TERM; echo ready; while :; do sleep 1; done"], tmp_path / "log")
     while "ready" not in (tmp_path / "log").read_text(encoding="utf-8"):
         assert is_alive(process)
+        sleep(0.02)
     assert terminate(process, seconds=0.2)
     assert not is_alive(process)
 

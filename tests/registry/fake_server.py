@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +17,7 @@ class Asked:
     path: str
     authorization: str
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,9 +62,13 @@ def serving(certificate: Certificate | None) -> Iterator[FakeServer]:
         timeout = 5
 
         def answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            authorization = self.headers.get("Authorization", "")
-            asked = Asked(method=self.command, path=self.path, authorization=authorization, body=body)
+            asked = Asked(
+                method=self.command,
+                path=self.path,
+                authorization=self.headers.get("Authorization", ""),
+                body=self.content(),
+                headers=dict(self.headers),
+            )
             fake.asked.append(asked)
             reply = fake.script(asked)
             self.send_response(reply.status)
@@ -73,7 +78,17 @@ def serving(certificate: Certificate | None) -> Iterator[FakeServer]:
             if self.command != "HEAD":
                 self.wfile.write(reply.body)
 
-        do_GET = do_HEAD = do_POST = do_DELETE = answer  # noqa: N815
+        def content(self) -> bytes:
+            if self.headers.get("Transfer-Encoding") != "chunked":
+                return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            parts = []
+            while size := int(self.rfile.readline(), 16):
+                parts.append(self.rfile.read(size))
+                self.rfile.readline()
+            self.rfile.readline()
+            return b"".join(parts)
+
+        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = answer  # noqa: N815
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             pass
