@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from agent.transform.xdt.arguments import parse_call, split_arguments
@@ -13,27 +14,34 @@ DEFAULT_PREFIX: Final = "_defaultNamespace"
 LOCATORS: Final = frozenset({"DefaultLocator", "Match", "Condition", "XPath"})
 
 
-def target_path(element: Element, above: str, locator: str | None, prefixes: Mapping[str, str]) -> str:
-    """The path of an element whose parent in the transform file has the path `above`."""
-    name, arguments = _locator(locator)
-    if name == "XPath":
-        return _free_path(element, above, arguments, prefixes)
-    return _step(above, _node_test(element, prefixes), _predicate(name, element, arguments))
+@dataclass(frozen=True, kw_only=True)
+class Locator:
+    """A locator as written: its name and its arguments."""
+
+    name: str = "DefaultLocator"
+    arguments: list[str] = field(default_factory=list)
 
 
-def parent_path(element: Element, above: str, locator: str | None, prefixes: Mapping[str, str]) -> str:
-    """The path of what an insertion goes into: `above`, but for the XPath locator its own path. As the reference."""
-    name, arguments = _locator(locator)
-    return _free_path(element, above, arguments, prefixes) if name == "XPath" else above
-
-
-def _locator(locator: str | None) -> tuple[str, list[str]]:
-    if locator is None:
-        return "DefaultLocator", []
-    name, text = parse_call(locator)
+def parse_locator(value: str | None) -> Locator:
+    """The locator of an element, from its attribute. Problem for one that is not known."""
+    if value is None:
+        return Locator()
+    name, text = parse_call(value)
     if name not in LOCATORS:
         raise Problem(f"Could not resolve '{name}' as a type of Locator")
-    return name, split_arguments(text)
+    return Locator(name=name, arguments=split_arguments(text))
+
+
+def target_path(element: Element, above: str, locator: Locator, prefixes: Mapping[str, str]) -> str:
+    """The path of an element whose parent in the transform file has the path `above`."""
+    if locator.name == "XPath":
+        return _free_path(element, above, locator.arguments, prefixes)
+    return _step(above, _node_test(element, prefixes), _predicate(locator.name, element, locator.arguments))
+
+
+def parent_path(element: Element, above: str, locator: Locator, prefixes: Mapping[str, str]) -> str:
+    """The path of what an insertion goes into: `above`, but for the XPath locator its own path. As the reference."""
+    return _free_path(element, above, locator.arguments, prefixes) if locator.name == "XPath" else above
 
 
 def _free_path(element: Element, above: str, arguments: list[str], prefixes: Mapping[str, str]) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from agent.transform.changes import Change
 from agent.transform.xdt.copies import NAMESPACE
-from agent.transform.xdt.locators import DEFAULT_PREFIX, parent_path, target_path
+from agent.transform.xdt.locators import DEFAULT_PREFIX, Locator, parent_path, parse_locator, target_path
 from agent.transform.xdt.report import Place, Problem, Report
 from agent.transform.xml.document import Positions, XmlDocument
 from agent.transform.xml.mirror import Found, parse_strictly
@@ -46,14 +47,14 @@ class Run:
 
     def in_target(self, found: Found) -> Place | None:
         """The place of a node of the target; as the reference, a copied one keeps that of the transform file."""
-        if not isinstance(found, Element):
+        if not isinstance(found, Element | Attribute):
             return None
-        positions: Positions | None = None
-        if found.source is self.target.text:
-            positions = self.target.positions
-        elif found.source is self.transform.text:
-            positions = self.transform.positions
-        return _place(self.source_name, positions, found.start + 1) if positions else None
+        element = found.owner if isinstance(found, Attribute) else found
+        offset = found.offset if isinstance(found, Attribute) else found.start + 1
+        for document in (self.target, self.transform):
+            if element.source is document.text and offset >= 0:
+                return _place(self.source_name, document.positions, offset)
+        return None
 
     def changed(self, rule: Element, place: str, old: str | None, new: str | None) -> None:
         """Note a change. The rule is the line of the transform file that asked for it."""
@@ -95,16 +96,25 @@ class Step:
         }
 
     @cached_property
+    def locator(self) -> Locator:
+        """How the element is found. A problem with it is reported at its attribute."""
+        attribute = self.xdt.get("Locator")
+        with _reported_at(self.run, attribute or self.element):
+            return parse_locator(None if attribute is None else attribute.value)
+
+    @cached_property
     def path(self) -> str:
         """The XPath of what the element stands for."""
-        with self._located():
-            return target_path(self.element, self.above.path if self.above else "", self._locator, self.prefixes)
+        above = self.above.path if self.above else ""
+        with _reported_at(self.run, self.element):
+            return target_path(self.element, above, self.locator, self.prefixes)
 
     @cached_property
     def parent_path(self) -> str:
         """The XPath of what an insertion goes into; empty for the root element."""
-        with self._located():
-            return parent_path(self.element, self.above.path if self.above else "", self._locator, self.prefixes)
+        above = self.above.path if self.above else ""
+        with _reported_at(self.run, self.element):
+            return parent_path(self.element, above, self.locator, self.prefixes)
 
     @property
     def targets(self) -> list[Found]:
@@ -126,11 +136,6 @@ class Step:
         """Whether the path did match something before the run."""
         return exists(self.run.original, self.path, self._namespaces)
 
-    @property
-    def _locator(self) -> str | None:
-        attribute = self.xdt.get("Locator")
-        return None if attribute is None else attribute.value
-
     @cached_property
     def _namespaces(self) -> dict[str, str]:
         found = {prefix or DEFAULT_PREFIX: uri for prefix, uri in self.prefixes.items()}
@@ -143,22 +148,15 @@ class Step:
         except NotAnXPath as error:
             raise Problem(str(error)) from error
 
-    def _located(self) -> _Located:
-        return _Located(self)
 
-
-class _Located:
-    """Problems with a locator are reported at the element that has it."""
-
-    def __init__(self, step: Step) -> None:
-        self._step = step
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> None:
-        if isinstance(problem, Problem) and problem.place is None:
-            problem.place = self._step.run.in_transform(self._step.element)
+@contextmanager
+def _reported_at(run: Run, node: Element | Attribute) -> Iterator[None]:
+    """Problems inside that have no place yet get this one."""
+    try:
+        yield
+    except Problem as problem:
+        problem.place = problem.place or run.in_transform(node)
+        raise
 
 
 def _place(file: str, positions: Positions, offset: int) -> Place:

@@ -52,6 +52,10 @@ class XmlDocument:
         """An attribute's value, the document's entities resolved."""
         return decode(attribute.raw, self.entities)
 
+    def text_of(self, element: Element) -> str:
+        """All text inside an element."""
+        return "".join(map(str, self.mirror.twin(element).itertext()))
+
     def set_attribute(self, attribute: Attribute, value: str) -> None:
         """Give an attribute another value; its quotes stay."""
         if self.value(attribute) == value:
@@ -83,13 +87,22 @@ class XmlDocument:
 
     def set_run(self, run: TextRun, value: str) -> None:
         """Give a run of text another value. A CDATA section stays one; of several pieces one is left."""
-        first, *others = run.pieces()
+        pieces = run.pieces()
+        if not pieces:
+            return
+        first, *others = pieces
         if not others and first.value == value:
             return
         first.respell(cdata(value) if first.kind == "cdata" else escape_text(value))
         for other in others:
             detach(other)
         twins.set_run(self.mirror, run, value)
+
+    def set_leaf(self, leaf: Leaf, raw: str, value: str) -> None:
+        """Spell a comment or an instruction otherwise."""
+        if leaf.value != value:
+            leaf.respell(raw)
+            self.mirror.twin(leaf).text = value
 
     def set_content(self, element: Element, value: str) -> None:
         """Make an element hold nothing but a text; an only CDATA section stays one."""
