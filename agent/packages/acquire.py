@@ -76,13 +76,11 @@ def acquire(
     One PackageError names all references that are wrong or that no feed can serve; nothing is fetched then.
     """
     found = _each(lambda reference: _resolve(reference, feeds), references)
-    labels = [f"{reference.id} {package.version}" for reference, (_, package) in zip(references, found, strict=True)]
-
-    def fetch(index: int) -> AcquiredPackage:
-        feed, package = found[index]
-        return _fetch(references[index], feed, package, cache, report_progress(labels[index]))
-
-    return _each(fetch, range(len(references)))
+    wanted = [
+        (reference, feed, package, report_progress(f"{package.id} {package.version}"))
+        for reference, (feed, package) in zip(references, found, strict=True)
+    ]
+    return _each(lambda one: _fetch(*one, cache), wanted)
 
 
 def package_variables(
@@ -174,7 +172,7 @@ def _missing(reference: PackageReference, wanted: VersionRange, feed: Feed, avai
 
 
 def _fetch(
-    reference: PackageReference, feed: Feed, package: FeedPackage, cache: PackageCache, progress: ByteProgress
+    reference: PackageReference, feed: Feed, package: FeedPackage, progress: ByteProgress, cache: PackageCache
 ) -> AcquiredPackage:
     entry = cache.get(feed, package, progress)
     return AcquiredPackage(

@@ -20,7 +20,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from agent.errors import StorageError
+from agent.errors import PackageError, StorageError
 from agent.host import ByteProgress
 from agent.packages.feeds import Feed, FeedPackage
 from agent.packages.stamps import hash_stream, seal_of
@@ -51,17 +51,14 @@ class PackageCache:
         PackageError where the feed cannot give it, StorageError where the cache cannot be written.
         """
         try:
-            return self._cached(feed, package) or self._fetched(feed, package, progress)
+            record = self._record(feed, package)
+            known = record.sha256 if record and record.stamp == package.stamp else ""
+            found = self._sound(known, package.extension) if _SHA256.fullmatch(known) else None
+            return found or self._fetched(feed, package, progress, known)
         except OSError as error:
             raise StorageError(
                 f"the package cache {self._root} cannot be used: {error.strerror}; free space or check its owner"
             ) from error
-
-    def _cached(self, feed: Feed, package: FeedPackage) -> CacheEntry | None:
-        record = self._record(feed, package)
-        if not record or record.stamp != package.stamp or not _SHA256.fullmatch(record.sha256):
-            return None
-        return self._sound(record.sha256, package.extension)
 
     def _sound(self, sha256: str, extension: str) -> CacheEntry | None:
         """The entry if its content is what its name says; a damaged one is thrown away."""
@@ -78,11 +75,17 @@ class PackageCache:
         self._verified[path] = seal
         return CacheEntry(path=path, sha256=sha256, size=status.st_size, seal=seal)
 
-    def _fetched(self, feed: Feed, package: FeedPackage, progress: ByteProgress) -> CacheEntry:
+    def _fetched(self, feed: Feed, package: FeedPackage, progress: ByteProgress, known: str) -> CacheEntry:
+        """Fetch. Content other than the `known` one, with nothing to show that it was replaced, is damage."""
         incoming = self._folder("incoming") / uuid.uuid4().hex
         _sweep(incoming.parent)
         try:
             fetched = feed.fetch(package, incoming, progress)
+            if known not in {"", fetched.sha256}:
+                raise PackageError(
+                    f"{package.id} {package.version} in feed '{feed.name}' ({feed.location}) is damaged: its content "
+                    "changed, its size and time did not; put it there again"
+                )
             path = self._path(fetched.sha256, package.extension)
             self._folder(*path.parent.relative_to(self._root).parts)
             incoming.replace(path)

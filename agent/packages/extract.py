@@ -54,9 +54,9 @@ def extract(
     source = _Source.of(package)
     try:
         with source.opened() as file, _beside(into) as staging:
-            source.verify(file)
+            stamp = source.verified(file)
             extracted = _write(file, source, staging, limits or Limits(), progress, fidelity)
-            source.verify_unchanged(file)
+            source.check_unchanged(file, stamp)
             _publish(staging, into)
             return extracted
     except Refused as refused:
@@ -105,31 +105,37 @@ class _Source:
         with file:
             yield file
 
-    def verify(self, file: BinaryIO) -> None:
-        """The content is what was acquired: by the seal, else by a new hash."""
-        if not self.sha256 or seal_of(os.fstat(file.fileno())) == self.seal:
-            return
-        if hash_stream(file) != self.sha256:
-            raise PackageError(f"{self.name} has changed in the cache since it was acquired; run again")
-        file.seek(0)
+    def verified(self, file: BinaryIO) -> str:
+        """The file's stamp, its content being what was acquired: by the seal, else by a new hash."""
+        status = os.fstat(file.fileno())
+        if self.sha256 and seal_of(status) != self.seal:
+            if hash_stream(file) != self.sha256:
+                raise PackageError(f"{self.name} has changed in the cache since it was acquired; run again")
+            file.seek(0)
+        return stamp_of(status)
 
-    def verify_unchanged(self, file: BinaryIO) -> None:
+    def check_unchanged(self, file: BinaryIO, stamp: str) -> None:
         """Nobody wrote to the file while it was read."""
-        if self.seal and not self.seal.startswith(stamp_of(os.fstat(file.fileno())) + ":"):
+        if stamp_of(os.fstat(file.fileno())) != stamp:
             raise PackageError(f"{self.name} changed while it was extracted; run again")
 
 
 @contextmanager
 def _beside(into: Path) -> Iterator[Path]:
-    """A new folder beside `into`, for its owner only, and gone at the end."""
+    """A new folder beside `into` (in it, if that is a mount of its own), for its owner only, gone at the end."""
     into.parent.mkdir(parents=True, exist_ok=True)
-    staging = into.parent / f".{into.name[:60]}.{uuid.uuid4().hex}.partial"
+    staging = _place(into) / f".{into.name[:60]}.{uuid.uuid4().hex}.partial"
     staging.mkdir(mode=0o700)
     try:
         yield staging
     finally:
         if staging.exists():
             shutil.rmtree(staging, ignore_errors=True)
+
+
+def _place(into: Path) -> Path:
+    is_own_mount = into.is_dir() and not into.is_symlink() and into.stat().st_dev != into.parent.stat().st_dev
+    return into if is_own_mount else into.parent
 
 
 def _write(
@@ -145,11 +151,12 @@ def _write(
     root = open_folder(staging)
     writer = TreeWriter(root, budget, keep_unix=fidelity == "full")
     try:
-        for entry in read_archive(file, source.extension):
+        for entry in read_archive(file, source.extension, limits.entries):
             writer.add(entry)
             if progress:
                 progress(min(file.tell(), size - 1), size)
         writer.finish()
+        root.open_to_all()
     finally:
         writer.close()
         root.close()
@@ -160,7 +167,6 @@ def _write(
 
 def _publish(staging: Path, into: Path) -> None:
     """Give the new tree its place: by one rename where nothing is there, else by joining."""
-    staging.chmod(0o755)
     if not os.path.lexists(into):
         staging.rename(into)
         return

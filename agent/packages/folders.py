@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 NodeKind = Literal["file", "folder", "link", "other"]
 
 FILE_MODE = 0o644
-EXECUTABLE_MODE = 0o755
+EXECUTABLE_MODE = FOLDER_MODE = 0o755
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _OLD_FILE = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
@@ -50,6 +50,10 @@ class Folder(Protocol):
         """Give a file, link or folder to another folder of the same sort, in place of a file or link there."""
         ...
 
+    def open_to_all(self) -> None:
+        """Let everybody read it, as the folders made in it."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -71,11 +75,11 @@ class DescriptorFolder:
 
     def make(self, name: str) -> DescriptorFolder:
         try:
-            os.mkdir(name, 0o755, dir_fd=self._descriptor)
+            os.mkdir(name, FOLDER_MODE, dir_fd=self._descriptor)
         except FileExistsError:
             return self.enter(name)
         made = self.enter(name)
-        os.fchmod(made._descriptor, 0o755)
+        made.open_to_all()
         return made
 
     def create(self, name: str) -> int:
@@ -99,6 +103,9 @@ class DescriptorFolder:
     def move(self, name: str, into: Folder) -> None:
         assert isinstance(into, DescriptorFolder)
         os.rename(name, name, src_dir_fd=self._descriptor, dst_dir_fd=into._descriptor)
+
+    def open_to_all(self) -> None:
+        os.fchmod(self._descriptor, FOLDER_MODE)
 
     def close(self) -> None:
         os.close(self._descriptor)
@@ -145,8 +152,11 @@ class PathFolder:
         assert isinstance(into, PathFolder)
         (self._path / name).replace(into._path / name)
 
+    def open_to_all(self) -> None:
+        """Its rights come from the folder above it."""
+
     def close(self) -> None:
-        pass
+        """Nothing is open."""
 
 
 def _kind(status: os.stat_result) -> NodeKind:

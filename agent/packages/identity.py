@@ -46,8 +46,14 @@ def same_id(one: str, other: str) -> bool:
 
 
 def file_name(id: str, version: str, extension: str) -> str:  # noqa: A002
-    """`Id.Version.ext` for an id and a version that pass the checks."""
-    return f"{check_id(id)}.{parse_semver(version).text}{extension}"
+    """`Id.Version.ext`. PackageError for what is no id or version, or would be read as another one."""
+    wanted = parse_semver(version)
+    name = f"{check_id(id)}.{wanted.text.removeprefix('v')}{extension}"
+    read = parse_file_name(name)
+    if not read or read.id != id:
+        meant = f"{read.id} {read.version}" if read else "nothing"
+        raise PackageError(f"{name} would be read as {meant}; give an id that ends in a letter")
+    return name
 
 
 def parse_file_name(name: str) -> PackageFileName | None:

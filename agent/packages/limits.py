@@ -21,7 +21,7 @@ class Limits:
     """
 
     bytes: int = 20 << 30
-    entries: int = 200_000
+    entries: int = 100_000
     ratio: int = 200
     ratio_from: int = 32 << 20
     depth: int = 64

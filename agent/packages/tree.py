@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from agent.packages.archives.entry import Entry, Refused
 from agent.packages.archives.names import Names, check_link, entry_parts, folded, shown
@@ -71,15 +71,13 @@ class TreeWriter:
         self._links.append((parts, entry.target))
         self.files += 1
 
-    def _linked_content(self, entry: Entry) -> Iterable[bytes]:
+    def _linked_content(self, entry: Entry) -> Iterator[bytes]:
         """A hard link becomes a copy of a file that this archive brought before."""
         limits = self._budget.limits
         target = entry_parts(entry.target, depth=limits.depth, name_bytes=limits.name_bytes)
         if not self._names.has_file(target):
             raise Refused(f"is a hard link to {shown(entry.target)}, which is no file earlier in the archive")
-        with os.fdopen(self._open_folders.at(target[:-1]).read(target[-1]), "rb") as source:
-            while piece := source.read(1 << 18):
-                yield piece
+        return _read_all(self._open_folders.at(target[:-1]).read(target[-1]))
 
     def _write(self, entry: Entry, parts: Parts, chunks: Iterable[bytes]) -> None:
         descriptor = self._open_folders.at(parts[:-1]).create(parts[-1])
@@ -169,6 +167,12 @@ def _move_join(source: Folder, target: Folder) -> None:
                 outer.close()
         else:
             source.move(name, target)
+
+
+def _read_all(descriptor: int) -> Iterator[bytes]:
+    with os.fdopen(descriptor, "rb") as source:
+        while piece := source.read(1 << 18):
+            yield piece
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -7,22 +7,25 @@ from functools import partial
 from typing import BinaryIO
 
 from agent.packages.archives.entry import Entry, Refused
+from agent.packages.archives.names import shown
 from agent.packages.archives.tar import tar_entries
 from agent.packages.archives.zip import nupkg_entries, zip_entries
 
 __all__ = ["Entry", "Refused", "read_archive"]
 
 
-def read_archive(file: BinaryIO, extension: str) -> Iterator[Entry]:
-    """The entries of an archive; Refused where the extension is not one of an archive that is read here."""
+def read_archive(file: BinaryIO, extension: str, entries: int) -> Iterator[Entry]:
+    """The entries of an archive. Refused where its extension is not one that is read here, or where it says
+    itself that it has more than so many entries (one that lies is found out as they come)."""
     reader = _READERS.get(extension.lower())
     if not reader:
         known = ", ".join(sorted(_READERS))
-        raise Refused(f"has the extension '{extension}', which is not read here; {known} are")
-    return reader(file)
+        what = f"the extension {shown(extension)}, which is not read here" if extension else "no extension"
+        raise Refused(f"has {what}; archives end in {known}")
+    return reader(file, entries)
 
 
-_READERS: Mapping[str, Callable[[BinaryIO], Iterator[Entry]]] = {
+_READERS: Mapping[str, Callable[[BinaryIO, int], Iterator[Entry]]] = {
     ".nupkg": nupkg_entries,
     **dict.fromkeys((".zip", ".whl", ".jar", ".war", ".ear"), zip_entries),
     ".tar": partial(tar_entries, compression=""),

@@ -21,7 +21,7 @@ EXTENDED_BYTES = 1 << 20
 TRAILING_BYTES = 1 << 20
 
 
-def tar_entries(file: BinaryIO, compression: Compression) -> Iterator[Entry]:
+def tar_entries(file: BinaryIO, _entries: int, *, compression: Compression) -> Iterator[Entry]:
     """The entries in order. Refused for anything that is no tar, is cut off, or needs a device or sparse file."""
     stream = _Stream(decompressed(file, compression))
     extended = _Extended()
@@ -134,7 +134,7 @@ def _entry(header: tarfile.TarInfo, extended: _Extended, stream: _Stream) -> tup
     if size < 0:
         raise Refused("has a negative size", entry=name)
     if kind == "file" and name.endswith("/"):
-        kind = "folder"
+        raise Refused("is a file by its type and a folder by its name", entry=name)
     entry = Entry(
         name=name,
         kind=kind,
@@ -171,9 +171,9 @@ def _pax(data: bytes, extended: _Extended) -> _Extended:
         digits, blank, _ = data[position : position + 12].partition(b" ")
         end = position + int(digits) if blank and digits.isdigit() else 0
         record = data[position + len(digits) + 1 : end]
-        if end > len(data) or not record.endswith(b"\n"):
+        key, equals, value = record[:-1].partition(b"=")
+        if end > len(data) or not equals or not record.endswith(b"\n"):
             raise Refused("has a damaged extended header")
-        key, _, value = record[:-1].partition(b"=")
         extended = _with_record(extended, key, value)
         position = end
     return extended
@@ -187,8 +187,8 @@ def _with_record(extended: _Extended, key: bytes, value: bytes) -> _Extended:
     if key == b"linkpath":
         return replace(extended, target=_text(value))
     try:
-        if key == b"size" and len(value) < 20:
-            return replace(extended, size=int(value))
+        if key == b"size":
+            return replace(extended, size=int(value) if value.isdigit() and len(value) < 20 else -1)
         if key == b"mtime" and math.isfinite(float(value)):
             return replace(extended, modified=float(value))
     except ValueError as error:

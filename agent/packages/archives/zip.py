@@ -24,20 +24,25 @@ TARGET_BYTES = 4096
 DIRECTORY_PIECE = 1 << 20
 
 
-def zip_entries(file: BinaryIO) -> Iterator[Entry]:
+def zip_entries(file: BinaryIO, entries: int) -> Iterator[Entry]:
     """The entries in the directory's order. Refused for anything that is no zip, encrypted, or contradictory."""
     directory = _find_directory(file)
-    room = directory.start
+    if directory.entries > entries:
+        raise Refused(f"has more than {entries:,} entries")
+    count, room = 0, directory.start
     for member in _members(file, directory):
+        count += 1
         room -= _LOCAL.size + len(member.raw_name) + member.packed
         if room < 0:
             raise Refused("overlaps another entry", entry=member.name)
         yield _entry(file, member)
+    if (count - directory.entries) % 0x10000:  # old tools cut the count to 16 bits
+        raise Refused("has another number of entries than its directory says")
 
 
-def nupkg_entries(file: BinaryIO) -> Iterator[Entry]:
+def nupkg_entries(file: BinaryIO, entries: int) -> Iterator[Entry]:
     """The entries but NuGet's own metadata, their names URI-unescaped (both as Calamari)."""
-    for entry in zip_entries(file):
+    for entry in zip_entries(file, entries):
         name = _unescaped(entry.name)
         if not _is_metadata(name):
             yield replace(entry, name=name)
@@ -50,6 +55,7 @@ class _Directory:
     start: int
     size: int
     shift: int
+    entries: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,30 +101,30 @@ def _find_directory(file: BinaryIO) -> _Directory:
 
 
 def _directory(file: BinaryIO, end: int, fields: tuple[int, ...]) -> _Directory:
-    _, disk, first_disk, _, _, size, offset, _ = fields
+    _, disk, first_disk, _, entries, size, offset, _ = fields
     if disk not in {0, 0xFFFF} or first_disk not in {0, 0xFFFF}:
         raise Refused("is one part of a split archive")
     if 0xFFFFFFFF in {size, offset} or 0xFFFF in fields[3:5]:
-        end, size, offset = _directory64(file, end, size, offset)
+        end, entries, size, offset = _directory64(file, end, fields)
     shift = end - size - offset
     if shift < 0:
         raise Refused("is damaged or no zip archive (its directory does not fit)")
-    return _Directory(start=end - size, size=size, shift=shift)
+    return _Directory(start=end - size, size=size, shift=shift, entries=entries)
 
 
-def _directory64(file: BinaryIO, end: int, size: int, offset: int) -> tuple[int, int, int]:
+def _directory64(file: BinaryIO, end: int, ordinary: tuple[int, ...]) -> tuple[int, int, int, int]:
     """Zip64's directory comes before the ordinary one; 65,535 entries may do without it."""
     file.seek(max(0, end - _END64_LOCATOR.size))
     locator = _read(file, _END64_LOCATOR.size)
     if end < _END64_LOCATOR.size or not locator.startswith(b"PK\6\7"):
-        return end, size, offset
+        return end, ordinary[4], ordinary[5], ordinary[6]
     position = end - _END64_LOCATOR.size - _END64.size
     file.seek(max(0, position))
     record = _read(file, _END64.size)
     if position < 0 or not record.startswith(b"PK\6\6"):
         raise Refused("is damaged (its zip64 directory is not where it should be)")
     fields = _END64.unpack(record)
-    return position, fields[8], fields[9]
+    return position, fields[7], fields[8], fields[9]
 
 
 def _members(file: BinaryIO, directory: _Directory) -> Iterator[_Member]:

@@ -14,7 +14,7 @@ from typing import BinaryIO
 from agent.errors import PackageError, StorageError
 from agent.host import ByteProgress
 from agent.packages.feeds.feed import FeedPackage, Fetched
-from agent.packages.identity import parse_file_name, same_id
+from agent.packages.identity import PackageFileName, parse_file_name, same_id
 from agent.packages.stamps import stamp_of
 from agent.packages.versions import VersionFormat
 
@@ -35,10 +35,14 @@ class FolderFeed:
         return str(self.root)
 
     def versions(self, id: str) -> list[FeedPackage]:  # noqa: A002  the field's own word
-        return [package for package in self._packages() if same_id(package.id, id)]
+        files = [(named, entry) for named, entry in self._files() if same_id(named.id, id)]
+        try:
+            return [_package(named, entry) for named, entry in files if entry.is_file()]
+        except OSError as error:
+            raise PackageError(f"feed '{self.name}': {error.filename} cannot be read: {error.strerror}") from error
 
     def similar(self, id: str) -> list[str]:  # noqa: A002
-        ids = {package.id.lower(): package.id for package in self._packages()}
+        ids = {named.id.lower(): named.id for named, _ in self._files()}
         return [ids[close] for close in difflib.get_close_matches(id.lower(), list(ids), n=3)]
 
     def fetch(self, package: FeedPackage, into: Path, progress: ByteProgress) -> Fetched:
@@ -63,32 +67,29 @@ class FolderFeed:
             raise PackageError(f"{package.file} changed while it was read; run again once it is complete")
         return fetched
 
-    def _packages(self) -> Iterator[FeedPackage]:
+    def _files(self) -> Iterator[tuple[PackageFileName, os.DirEntry[str]]]:
         try:
             with os.scandir(self.root) as entries:
                 for entry in sorted(entries, key=lambda entry: entry.name):
-                    if entry.is_dir():
-                        yield from _in_folder(Path(entry.path))
-                    elif package := _package(entry):
-                        yield package
+                    if named := parse_file_name(entry.name):
+                        yield named, entry
+                    elif entry.is_dir():
+                        yield from _in_folder(entry.path)
         except FileNotFoundError as error:
-            raise PackageError(f"feed '{self.name}': there is no folder {self.root}; check the feed's uri") from error
+            raise PackageError(f"feed '{self.name}': there is no folder {self.root}; check its uri") from error
         except OSError as error:
             raise PackageError(f"feed '{self.name}': {self.root} cannot be read: {error.strerror}") from error
 
 
-def _in_folder(folder: Path) -> Iterator[FeedPackage]:
+def _in_folder(folder: str) -> Iterator[tuple[PackageFileName, os.DirEntry[str]]]:
     """A folder below the feed's own; one that may not be read, or has just gone, has no packages."""
     with suppress(PermissionError, FileNotFoundError), os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
-            if package := _package(entry):
-                yield package
+            if named := parse_file_name(entry.name):
+                yield named, entry
 
 
-def _package(entry: os.DirEntry[str]) -> FeedPackage | None:
-    named = parse_file_name(entry.name)
-    if not named or not entry.is_file():
-        return None
+def _package(named: PackageFileName, entry: os.DirEntry[str]) -> FeedPackage:
     status = entry.stat()
     return FeedPackage(
         id=named.id,
