@@ -10,6 +10,7 @@ import msgspec
 from agent.doctor import Finding
 from agent.journal import RunRecord
 from agent.plan import Plan, PlannedContainer
+from agent.report.wording import size
 
 
 def as_json(document: object) -> Any:
