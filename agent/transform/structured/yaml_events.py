@@ -97,9 +97,11 @@ def _flowing(event: Event) -> yaml.Event:
 
 
 def _failure(error: yaml.YAMLError, text: str) -> ParseFailure:
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+    if isinstance(error, yaml.MarkedYAMLError):
         problem = ", ".join(part for part in (error.context, error.problem) if part)
-        return ParseFailure(problem, error.problem_mark.line + 1, error.problem_mark.column + 1)
+        mark = error.context_mark if error.context == "while scanning a simple key" else error.problem_mark
+        if mark is not None:
+            return ParseFailure(problem, mark.line + 1, mark.column + 1)
     if isinstance(error, ReaderError) and isinstance(error.position, int):
         return failure_at(error.reason, text, error.position)
     return ParseFailure(" ".join(str(error).split()))
