@@ -3,7 +3,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -63,7 +62,12 @@ def test_the_lock_is_free_when_its_holder_is_killed(tmp_path: Path) -> None:
 def test_who_waits_goes_on_when_the_slot_is_free(tmp_path: Path) -> None:
     process = held_elsewhere(tmp_path)
     waiting = threading.Event()
-    threading.Thread(target=lambda: (waiting.wait(), time.sleep(0.05), ended(process))).start()
+
+    def end_soon() -> None:
+        waiting.wait()
+        ended(process)
+
+    threading.Thread(target=end_soon).start()
     with slot_lock(tmp_path, "slot", "Deployments-8", 60, lambda _: waiting.set()):
         assert process.poll() is not None
 

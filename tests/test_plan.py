@@ -6,6 +6,9 @@ import pytest
 from agent.errors import InputError, PlanChangedError, StorageError
 from agent.plan import Plan, PlannedContainer, PlannedFile, PlannedPackage, load, require_same, save
 
+CONTAINER = PlannedContainer(
+    name="web-deployments-1", ports=["80:80"], specification="s1", replaces="web-deployments-0"
+)
 PLAN = Plan(
     deployment="Deployments-1",
     slot="p/e/untenanted/s",
@@ -16,9 +19,7 @@ PLAN = Plan(
     image="registry/web:1.0.0-deployments-1",
     registry="registry",
     configuration="c1",
-    container=PlannedContainer(
-        name="web-deployments-1", ports=["80:80"], specification="s1", replaces="web-deployments-0"
-    ),
+    container=CONTAINER,
 )
 
 
@@ -33,7 +34,7 @@ def test_a_plan_reads_back_as_it_was_saved(tmp_path: Path) -> None:
 
 
 def test_the_same_plan_passes_whatever_the_expected_outage_is() -> None:
-    container = msgspec.structs.replace(PLAN.container, outage="about 3 s")
+    container = msgspec.structs.replace(CONTAINER, outage="about 3 s")
     require_same(PLAN, changed(container=container))
 
 
@@ -59,11 +60,11 @@ def test_the_same_plan_passes_whatever_the_expected_outage_is() -> None:
         (changed(configuration="c2"), "the image's content"),
         (changed(container=None), "whether a container is run has changed"),
         (
-            changed(container=msgspec.structs.replace(PLAN.container, replaces="web-deployments-9")),
+            changed(container=msgspec.structs.replace(CONTAINER, replaces="web-deployments-9")),
             "the container to replace was web-deployments-0 and is web-deployments-9",
         ),
         (
-            changed(container=msgspec.structs.replace(PLAN.container, specification="s2")),
+            changed(container=msgspec.structs.replace(CONTAINER, specification="s2")),
             "would be made with other settings",
         ),
     ],

@@ -80,7 +80,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 def begun(journal: Journal, number: int) -> RunEntry:
     values = dict.fromkeys(("release", "project", "environment", "tenant", "step", "host"), "")
-    run = NewRun(id=f"Deployments-{number}", kind="deployment", slot=SLOT_NAME, **values)  # type: ignore[arg-type]
+    run = NewRun(id=f"Deployments-{number}", kind="deployment", slot=SLOT_NAME, **values)
     return journal.begin(run)
 
 

@@ -24,7 +24,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 @pytest.fixture
 def entry(journal: Journal) -> RunEntry:
     values = dict.fromkeys(("release", "project", "environment", "tenant", "step", "host"), "")
-    return journal.begin(NewRun(id="Deployments-1", kind="deployment", slot=SLOT_NAME, **values))  # type: ignore[arg-type]
+    return journal.begin(NewRun(id="Deployments-1", kind="deployment", slot=SLOT_NAME, **values))
 
 
 @pytest.fixture
