@@ -6,13 +6,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from agent.transform.files import Workspace
-from tests.conformance.config_cases import Case, Verdict, require, run_cases
 from tests.conformance.result import AreaResult
+from tests.conformance.text_cases import Case, Verdict, require, run_cases
 
 
 def run(folder: Path) -> AreaResult:
     """Every pattern case."""
-    return run_cases(folder, _run, {})
+    return run_cases(folder, _run)
 
 
 def _run(_: Path, case: Case) -> Verdict:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from agent.transform.messages import Message
-from tests.conformance.config_cases import Case, LogEntry, require
+from tests.conformance.text_cases import Case, LogEntry, require
 
 _FACT = re.compile(r"'([^']*)'")
 

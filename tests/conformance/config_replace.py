@@ -10,10 +10,10 @@ from agent.transform.structured import properties, yaml
 from agent.transform.structured.candidates import Candidates
 from agent.transform.structured.formats import ParseFailure, Replace
 from agent.variables import Variables
-from tests.conformance.config_cases import Case, CaseFailed, Verdict, case_variables, require, run_cases
 from tests.conformance.config_logs import check_error, check_log
 from tests.conformance.config_texts import Comparison, check_same, is_exact
 from tests.conformance.result import AreaResult
+from tests.conformance.text_cases import Case, CaseFailed, Verdict, case_variables, require, run_cases
 
 _FORMATS: dict[str, Replace] = {
     "json": json_format.replace,
@@ -25,7 +25,7 @@ _FORMATS: dict[str, Replace] = {
 def run(folder: Path) -> AreaResult:
     """The cases of the format that the folder is named after."""
     replace = _FORMATS[folder.name]
-    return run_cases(folder, lambda path, case: _run(replace, path, case), {})
+    return run_cases(folder, lambda path, case: _run(replace, path, case))
 
 
 def _run(replace: Replace, path: Path, case: Case) -> Verdict:

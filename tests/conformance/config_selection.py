@@ -8,11 +8,8 @@ from tempfile import TemporaryDirectory
 
 from agent.transform import transform
 from agent.variables import Variables
-from tests.conformance.config_cases import Case, Verdict, require
 from tests.conformance.config_logs import check_log
-from tests.conformance.result import AreaResult
-
-__all__ = ["AreaResult", "run_selection"]
+from tests.conformance.text_cases import Case, Verdict, require
 
 
 def run_selection(case: Case, said: str) -> Verdict:

@@ -7,7 +7,11 @@ from pathlib import Path
 from agent.errors import TransformError
 from agent.transform import transform
 from agent.transform.settings import settings_from
-from tests.conformance.config_cases import (
+from tests.conformance.config_logs import check_error, check_log
+from tests.conformance.config_selection import run_selection
+from tests.conformance.config_texts import Comparison, check_same, is_exact, read
+from tests.conformance.result import AreaResult
+from tests.conformance.text_cases import (
     Case,
     CaseFailed,
     Verdict,
@@ -17,17 +21,13 @@ from tests.conformance.config_cases import (
     run_cases,
     tree_of,
 )
-from tests.conformance.config_logs import check_error, check_log
-from tests.conformance.config_selection import run_selection
-from tests.conformance.config_texts import Comparison, check_same, is_exact, read
-from tests.conformance.result import AreaResult
 
 _AT_WORK = "Attempting structured variable replacement on file (.*) with format "
 
 
 def run(folder: Path) -> AreaResult:
     """Every service case."""
-    return run_cases(folder, _run, {})
+    return run_cases(folder, _run)
 
 
 def _run(path: Path, case: Case) -> Verdict:
@@ -76,6 +76,5 @@ def _run_service(path: Path, case: Case) -> Verdict:
 
 def _check(case: Case, text: str) -> None:
     for check in case.checks:
-        require(check.xpath is None, "checks by XPath are not made here")
-        require((check.text_contains or "") in text, f"the result lacks {check.text_contains!r}")
-        require(text.startswith(check.text_starts_with or ""), f"does not start with {check.text_starts_with!r}")
+        require(check.text_contains in text, f"the result lacks {check.text_contains!r}")
+        require(text.startswith(check.text_starts_with), f"does not start with {check.text_starts_with!r}")

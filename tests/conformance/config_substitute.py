@@ -8,15 +8,16 @@ from agent.errors import TransformError
 from agent.transform import transform
 from agent.transform.settings import TransformSettings
 from agent.transform.text import decode
-from tests.conformance.config_cases import Case, CaseFailed, Verdict, case_variables, require, run_cases, tree_of
 from tests.conformance.config_logs import check_error, check_log
 from tests.conformance.config_selection import run_selection
+from tests.conformance.config_texts import is_exact
 from tests.conformance.result import AreaResult
+from tests.conformance.text_cases import Case, CaseFailed, Verdict, case_variables, require, run_cases, tree_of
 
 
 def run(folder: Path) -> AreaResult:
     """Every substitution case."""
-    return run_cases(folder, _run, {})
+    return run_cases(folder, _run)
 
 
 def _run(path: Path, case: Case) -> Verdict:
@@ -54,15 +55,5 @@ def _substitute(path: Path, case: Case, *, strict: bool) -> Verdict:
     if not isinstance(case.expected, str):
         return Verdict()
     expected = (path / case.expected).read_bytes()
-    require(_same(after, expected, case.compare), f"differs: {after[:200]!r}")
-    return Verdict(exact=after == expected)
-
-
-def _same(after: bytes, expected: bytes, compare: str) -> bool:
-    if compare == "bytes":
-        return after == expected
-    left, right = (decode(side).text.replace("\r\n", "\n") for side in (after, expected))
-    if compare == "text-no-whitespace":
-        return "".join(left.split()) == "".join(right.split())
-    require(compare == "text", f"the comparison '{compare}' is unknown")
-    return left == right
+    require(is_exact(after, expected, case.compare), f"differs: {after[:200]!r}")
+    return Verdict(exact=True)

@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 
 import yaml
 
-from tests.conformance.config_cases import CaseFailed, require
+from tests.conformance.text_cases import CaseFailed, require
 
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 _JSON_NOISE = re.compile(r'("(?:[^"\\]|\\.)*")|//[^\r\n]*|/\*.*?\*/|,(?=\s*[\]}])|\t', re.DOTALL)
