@@ -10,25 +10,29 @@ _SPACE = " \t\n\r"
 
 
 def reformat(root: Element) -> str:
-    """The text of a tree: space between tags dropped, one tag a line; what holds text stays on its line."""
+    """The text of a tree: space between tags dropped, one tag a line. From the first text in an element on, its
+    content stays on one line.
+    """
     writer = PlainWriter()
     pieces: list[str] = []
-    waiting: list[tuple[Node | str, int, bool]] = [(child, 0, False) for child in reversed(_kept(root))]
+    inline = [False]
+    waiting: list[Node | str] = list(reversed(_kept(root)))
     while waiting:
-        node, depth, inline = waiting.pop()
-        line = "" if inline or not pieces else "\n" + "  " * depth
+        node = waiting.pop()
+        indent = "" if inline[-1] or not pieces else "\n" + "  " * (len(inline) - 1)
         if isinstance(node, str):
             writer.prefixes.leave()
-            pieces.append(line + node if node else "")
+            pieces.append(indent[:-2] + node if indent and node else node)
+            inline.pop()
         elif isinstance(node, Leaf):
-            pieces.append(leaf_spelling(node) if node.kind in {"text", "cdata"} else line + leaf_spelling(node))
+            inline[-1] = inline[-1] or node.kind in {"text", "cdata", "reference"}
+            pieces.append(leaf_spelling(node) if inline[-1] else indent + leaf_spelling(node))
         else:
             name, tag = writer.start(node)
-            pieces.append(line + tag)
-            children = _kept(node)
-            mixed = inline or any(isinstance(child, Leaf) and child.kind in {"text", "cdata"} for child in children)
-            waiting.append(("" if node.self_closed else f"</{name}>", depth, mixed))
-            waiting.extend((child, depth + 1, mixed) for child in reversed(children))
+            pieces.append(indent + tag)
+            inline.append(inline[-1])
+            waiting.append("" if node.self_closed else f"</{name}>")
+            waiting.extend(reversed(_kept(node)))
     return "".join(pieces)
 
 
