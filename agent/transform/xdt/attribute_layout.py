@@ -43,8 +43,10 @@ def lay_out(element: Element, indent: Callable[[], str]) -> str | None:
 
 
 def _spaces(element: Element) -> dict[str, str]:
-    """The record; it is there once the attributes have been read."""
-    return {**dict(element.record), _END: element.tail or ""} if element.attributes else {}
+    """The record; it is there once the attributes have been read. Without a `tail` nothing was recorded."""
+    if not element.attributes or element.tail is None:
+        return {}
+    return {**dict(element.record), _END: element.tail}
 
 
 class _Newline:

@@ -9,7 +9,7 @@ from agent.transform.changes import Change
 from agent.transform.text import Document, bom_of, known_encoding
 from agent.transform.xdt.engine import run_transforms
 from agent.transform.xdt.indentation import indent
-from agent.transform.xdt.reference import write_as_reference
+from agent.transform.xdt.reference import forget_layout, write_as_reference
 from agent.transform.xdt.reformat import reformat
 from agent.transform.xdt.report import XdtFatal, XdtMessage
 from agent.transform.xdt.run import Run
@@ -78,6 +78,8 @@ def _written(run: Run, layout: Layout) -> str:
     root = run.target.root
     if layout == "reformatted":
         return reformat(root)
+    if layout == "reference":
+        forget_layout(run.target)
     wraps = indent(root, has_preserved_space="xml:space" in run.target.text)
     return write_as_reference(root, wraps) if layout == "reference" else write(root, wraps)
 

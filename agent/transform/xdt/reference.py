@@ -11,12 +11,14 @@ from collections.abc import Mapping
 
 from agent.transform.xdt.spelling import attribute_spelling, leaf_spelling
 from agent.transform.xml.characters import reference_attribute
+from agent.transform.xml.document import XmlDocument
 from agent.transform.xml.namespaces import namespace_of, prefixes_of
 from agent.transform.xml.nodes import Attribute, Element, Leaf, Node
 from agent.transform.xml.prefixes import Prefixes
 from agent.transform.xml.write import WIDTH, Output
 
 _PLAIN_TAG = re.compile(r"""<[^\s/>"'&=]+(?:\s+[^\s=/>"'&]+="[^"&<>\n\r]*")*\s*/?>""")
+_SINGLE_QUOTED = re.compile(r"<[^<>]*?=\s*'([^'<]*)'")
 _PLAIN_TEXT = re.compile(r"[^&>]*")
 
 
@@ -35,6 +37,23 @@ def write_as_reference(root: Element, wraps: Mapping[Element, str]) -> str:
                 waiting.append(writer.start(node))
             waiting.extend(reversed(list(node.children())))
     return writer.output.text()
+
+
+def forget_layout(document: XmlDocument) -> None:
+    """Drop the memory of how start tags stood where the reference's loader loses it.
+
+    That is behind a single-quoted value with an odd number of double quotes, and in files whose lines end in CR only.
+    """
+    position = 0 if "\r" in document.text and "\n" not in document.text else len(document.text)
+    for found in _SINGLE_QUOTED.finditer(document.text):
+        if found.group(1).count('"') % 2:
+            position = min(position, found.start())
+    for element in document.read_elements:
+        if element.tag_end > position and element.attributes:
+            element.record, element.tail = (), None
+            for attribute in element.attributes:
+                attribute.before = None
+            element.retag()
 
 
 class _End:
