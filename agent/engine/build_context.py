@@ -6,6 +6,7 @@ change stay (to the second): the engine's cache does not look at them, but web s
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 import tarfile
@@ -44,6 +45,16 @@ def stream_context(folder: Path, dockerfile: str) -> Iterator[bytes]:
                 yield bytes(buffer)
                 buffer.clear()
     yield bytes(buffer) + bytes(2 * tarfile.BLOCKSIZE)
+
+
+def single_file_context(name: str, content: bytes) -> bytes:
+    """The tar of a context that is one file."""
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
 
 
 def entries(folder: Path, ignore: Ignore, dockerfile: str) -> Iterator[Entry]:

@@ -8,7 +8,7 @@ and blank lines vanish, heredocs.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 _DIRECTIVE = re.compile(r"#\s*(\w+)\s*=\s*(.*?)\s*\Z")
@@ -30,6 +30,18 @@ class Instruction:
 
 def instructions(dockerfile: str) -> list[Instruction]:
     return list(_instructions(dockerfile.removeprefix("\ufeff").splitlines()))
+
+
+def label_dockerfile(image: str, labels: Mapping[str, str]) -> str:
+    """A Dockerfile that gives `image` all labels in one instruction. Values are literal: nothing is expanded."""
+    pairs = " ".join(f"{_quoted(name)}={_quoted(value)}" for name, value in sorted(labels.items()))
+    return f"FROM {image}\nLABEL {pairs}\n"
+
+
+def _quoted(text: str) -> str:
+    """As one word of an instruction; a line break, which no instruction can hold, becomes a space."""
+    escaped = re.sub(r'(["\\$])', r"\\\1", " ".join(text.splitlines()))
+    return f'"{escaped}"'
 
 
 def _instructions(lines: list[str]) -> Iterator[Instruction]:

@@ -104,10 +104,9 @@ def container_config(spec: ContainerSpec) -> dict[str, Any]:
 
 
 def build_parameters(request: BuildRequest) -> dict[str, str]:
-    """The query of `POST /build`, without tags: an image is tagged only once it is whole."""
+    """The query of `POST /build`, without tags and labels: these are given once the image is whole."""
     optional = {
         "buildargs": json.dumps(dict(request.arguments)) if request.arguments else "",
-        "labels": json.dumps(dict(request.labels)) if request.labels else "",
         "target": request.target,
         "platform": request.platform,
         "pull": "1" if request.pull else "",

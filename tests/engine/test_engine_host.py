@@ -186,3 +186,23 @@ def test_base_image_of_a_private_registry_is_pulled_for_a_build(
     engine_host.remove_image(base)
     with pytest.raises(BuildError, match=r"^Dockerfile:1: FROM \S+: "):
         engine_host.build(BuildRequest(context=context, tags=()), no_lines)
+
+
+def test_labels_hold_any_text_and_cost_one_step(
+    engine_host: ContainerHost, base_image: str, tmp_path: Path, unique_name: Callable[[str], str]
+) -> None:
+    (tmp_path / "Dockerfile").write_text(f"FROM {base_image}\nENV GREETING=hello\n", encoding="utf-8")
+    labels = {
+        "plain": "a b",
+        "quoted": "say \"it\" or 'it'",
+        "expanding": "$GREETING ${GREETING} \\$",
+        "escaped": "C:\\app\\\\x\\",
+        "unicode": "Grüße",
+        "empty": "",
+        "slot": "shop/test/untenanted/deploy the shop",
+    }
+    lines: list[str] = []
+    request = BuildRequest(context=tmp_path, tags=(f"{unique_name('labels')}:1",), labels=labels)
+    built = engine_host.build(request, lines.append)
+    assert built.labels.items() >= labels.items()
+    assert sum(line.startswith("Step ") for line in lines) == 2
