@@ -141,14 +141,6 @@ class Answered:
     exit_code: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class Answered:
-    """What a command was asked for: lines for a person, and the same as plain data for a program."""
-
-    lines: tuple[str, ...]
-    document: object
-
-
 StageEvent = StagesPlanned | StageStarted | StageDetail | StageEnded
 Ending = Failed | Succeeded | Answered
 Event = StageEvent | Message | Output | Transferred | VariableSet | ArtifactMade | SecretLearned | Ending

@@ -10,27 +10,31 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from urllib.parse import quote, quote_plus
 
 SHORTEST = 4
 """Characters. Shorter values are not masked, as Tentacle: they would hit everywhere."""
 
-PIECE = 4096
+PIECE = 1024
 """A longer value is masked piece by piece, so that the end of a text is undecided for at most this long."""
 
-LONGEST = 1 << 20
+LONGEST = 128 * 1024
 """Of a value longer than this, only so much is masked."""
 
+_THOROUGH = 4096  # a longer value is looked for in its usual spellings only, to bound time and memory
+
+_NEVER_ESCAPED = re.compile(r"[A-Za-z0-9_.-]*")
 _ARMOUR = re.compile(r"-----(BEGIN|END) [A-Z0-9 ]+-----")
 
 
 def forms(value: str) -> set[str]:
     """The spellings of `value`, each of at least `SHORTEST` characters and free of line breaks."""
+    spell = _every_spelling if len(value) <= _THOROUGH else _usual_spellings
     found: set[str] = set()
     for part in _parts(value[:LONGEST]):
         for variant in _line_endings(part):
-            found.update(flat(spelling) for spelling in _spellings(variant))
+            found.update(map(flat, spell(variant)))
         found.update(_wrapped(part))
     return {each for each in found if len(each.strip()) >= SHORTEST}
 
@@ -59,15 +63,23 @@ def _line_endings(part: str) -> set[str]:
     return {part, unix, unix.replace("\n", "\r\n")}
 
 
-def _spellings(text: str) -> Iterator[str]:
+def _every_spelling(text: str) -> Iterator[str]:
     yield text
-    for spell in (_json, _markup, _shell, _code, _url, _base64, _hex):
+    if not _NEVER_ESCAPED.fullmatch(text):
+        for spell in (_json, _markup, _shell, _code):
+            yield from spell(text)
+    for spell in (_url, _base64, _hex):
         yield from spell(text)
 
 
-def _escaped(text: str, escape: Callable[[str], str], specials: str) -> str:
-    """`text` with `escape` applied to the characters of `specials` and to everything outside printable ASCII."""
-    return re.sub(f"[{re.escape(specials)}]|[^ -~]", lambda match: escape(match[0]), text)
+def _usual_spellings(text: str) -> Iterator[str]:
+    yield text
+    yield json.dumps(text)[1:-1]
+    yield json.dumps(text, ensure_ascii=False)[1:-1]
+    yield text.translate(_MARKUP[0])
+    yield quote(text, safe="", errors="surrogatepass")
+    yield from _base64(text)
+    yield _bytes(text).hex()
 
 
 def _json(text: str) -> Iterator[str]:
@@ -91,7 +103,7 @@ def _unicode_escape(match: re.Match[str]) -> str:
 
 
 _MARKUP = tuple(
-    str.maketrans({"&": "&amp;", "<": "&lt;", ">": right, **quotes, **line})
+    str.maketrans({"&": "&amp;", "<": "&lt;", ">": right, **quotes})
     for right in ("&gt;", ">")
     for quotes in (
         {},
@@ -101,24 +113,25 @@ _MARKUP = tuple(
         {'"': "&quot;", "'": "&#x27;"},
         {'"': "&#34;", "'": "&#39;"},
     )
-    for line in (
-        {},
-        {"\n": "&#10;", "\r": "&#13;", "\t": "&#9;"},
-        {"\n": "&#xA;", "\r": "&#xD;", "\t": "&#x9;"},
-        {"\n": "&#xa;", "\r": "&#xd;", "\t": "&#x9;"},
-    )
 )
+_MARKUP_BREAKS = (
+    str.maketrans({"\n": "&#10;", "\r": "&#13;", "\t": "&#9;"}),
+    str.maketrans({"\n": "&#xA;", "\r": "&#xD;", "\t": "&#x9;"}),
+    str.maketrans({"\n": "&#xa;", "\r": "&#xd;", "\t": "&#x9;"}),
+)
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
 def _markup(text: str) -> Iterator[str]:
     """XML and HTML, in text and in attributes."""
     for table in _MARKUP:
-        spelled = text.translate(table)
-        yield spelled
-        if not spelled.isascii():
-            yield re.sub(r"[^\x00-\x7f]", lambda match: f"&#{ord(match[0])};", spelled)
-            yield re.sub(r"[^\x00-\x7f]", lambda match: f"&#x{ord(match[0]):X};", spelled)
-            yield re.sub(r"[^\x00-\x7f]", lambda match: f"&#x{ord(match[0]):x};", spelled)
+        plain = text.translate(table)
+        for spelled in {plain, *(plain.translate(breaks) for breaks in _MARKUP_BREAKS)}:
+            yield spelled
+            if not spelled.isascii():
+                for style in ("d", "X", "x"):
+                    mark = "&#" if style == "d" else "&#x"
+                    yield _NOT_ASCII.sub(lambda found: f"{mark}{ord(found[0]):{style}};", spelled)  # noqa: B023
 
 
 def _shell(text: str) -> Iterator[str]:

@@ -37,7 +37,7 @@ class Masker:
         self._warn = warn
         self._warned: set[str] = set()
         self._lock = threading.Lock()
-        self._by_anchor: dict[str, list[str]] = {}
+        self._by_anchor: dict[str, set[str]] = {}
         self._automaton: _Automaton | None = None
         for name, value in secrets:
             self.add(name, value)
@@ -54,10 +54,7 @@ class Masker:
         spellings = forms(value)
         with self._lock:
             for spelling in spellings:
-                known = self._by_anchor.setdefault(spelling[:_ANCHOR], [])
-                if spelling not in known:
-                    known.append(spelling)
-                    known.sort(key=len, reverse=True)
+                self._by_anchor.setdefault(spelling[:_ANCHOR], set()).add(spelling)
             self._automaton = None
 
     def mask(self, text: str) -> str:
@@ -192,14 +189,16 @@ class _Automaton:
         return _merged(regions) if len(regions) > 1 else regions, undecided
 
 
-def _compile(by_anchor: dict[str, list[str]]) -> _Automaton:
+def _compile(by_anchor: dict[str, set[str]]) -> _Automaton:
     import ahocorasick
 
     search = ahocorasick.Automaton()
+    rank = {ord(char): chr(order) for order, char in enumerate(_COMMON)}
     for char in _COMMON:  # it tries the branches of a node in the order they came
         search.add_word(char + "\0\0", (3, ()))
-    for anchor, spellings in by_anchor.items():
-        search.add_word(anchor, (len(anchor), tuple(spellings)))
+    for anchor in sorted(by_anchor, key=lambda each: each.translate(rank)):
+        longest_first = tuple(sorted(by_anchor[anchor], key=len, reverse=True))
+        search.add_word(anchor, (len(anchor), longest_first))
     search.make_automaton()
     openings = frozenset(anchor[:size] for anchor in by_anchor for size in range(1, len(anchor)))
     endings = frozenset(opening[-_SHORT:] for opening in openings if len(opening) >= _SHORT)

@@ -18,7 +18,6 @@ from agent.errors import DockwrightError
 from agent.host import ByteProgress
 from agent.report.events import (
     Answered,
-    Answered,
     ArtifactMade,
     Document,
     Event,
@@ -56,7 +55,6 @@ class Report:
         self._renderer = renderer
         self._clock = clock
         self._began = clock()
-        self._failed_stage = ""
         self._lock = threading.RLock()
         self._stage = ""
         self._failed_stage = ""
@@ -170,11 +168,6 @@ class Report:
         self._flush()
         self._show(Answered(text="\n".join(lines), document=Document(document), exit_code=exit_code))
 
-    def result(self, lines: Sequence[str], document: object) -> None:
-        """Answer a question: `lines` for a person, `document` (plain data) for a program."""
-        self._flush()
-        self._show(Answered(lines=tuple(lines), document=document))
-
     def close(self) -> None:
         """Write what is left and give the terminal back."""
         self._flush()
@@ -216,10 +209,6 @@ def _masked(content: object, masker: Masker) -> object:
             return masker.mask(printable(content))
         case tuple():
             return tuple(_masked(each, masker) for each in content)
-        case list():
-            return [_masked(each, masker) for each in content]
-        case dict():
-            return {key: _masked(each, masker) for key, each in content.items()}
         case Value(text=text):
             return Value(masker.mask(text))
         case Document(content=data):
