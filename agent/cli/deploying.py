@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agent.cli.options import FILE, home_from, place_options, reporting, variable_options, variables_from
+from agent.cli.options import (
+    FILE,
+    home_from,
+    mask_secrets,
+    place_options,
+    reporting,
+    variable_options,
+    variables_from,
+)
 
 if TYPE_CHECKING:
     from agent.deployment import Request
@@ -70,8 +78,7 @@ def _request(bundle: Path, report: Report, options: dict[str, Any], **more: Any)
     from agent.deployment import Request
 
     known = variables_from(options)
-    for name, value in known.sensitive_values():
-        report.masker.add(name, value)
+    mask_secrets(known, report)
     return Request(bundle=bundle, variables=known, host=options["host"], home=home_from(options), **more)
 
 

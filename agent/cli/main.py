@@ -9,12 +9,9 @@ from types import FrameType
 
 import click
 
-from agent.cli import content, deploying, inspecting
+from agent.cli import content, deploying, files, inspecting
+from agent.cli.options import TerminatedRun
 from agent.errors import EXIT_INTERRUPTED, EXIT_TERMINATED
-
-
-class Terminated(BaseException):
-    """SIGTERM: the run ends in order, undoing what it must."""
 
 
 def _version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
@@ -31,7 +28,7 @@ def commands() -> None:
     """Turn packages into one image per deployment, push it, and run it."""
 
 
-for command in (*deploying.COMMANDS, *inspecting.COMMANDS, *content.COMMANDS):
+for command in (*deploying.COMMANDS, *inspecting.COMMANDS, *content.COMMANDS, *files.COMMANDS):
     commands.add_command(command)
 
 
@@ -45,7 +42,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(EXIT_INTERRUPTED)
-    except Terminated:
+    except TerminatedRun:
         sys.exit(EXIT_TERMINATED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -53,4 +50,4 @@ def main() -> None:
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> None:
-    raise Terminated
+    raise TerminatedRun

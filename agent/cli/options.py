@@ -59,6 +59,12 @@ def variables_from(options: dict[str, Any]) -> Variables:
     return given_variables(options["variable_files"], options["password_file"], options["assignments"])
 
 
+def mask_secrets(known: Variables, report: Report) -> None:
+    """From now on no sensitive value leaves the process, nor one computed from it."""
+    for name, value in known.sensitive_values():
+        report.masker.add(name, value)
+
+
 def home_from(options: dict[str, Any]) -> Path:
     """The home that `place_options` gave, absolute."""
     from agent.workspace import default_home
@@ -95,6 +101,18 @@ def plain_errors() -> Iterator[None]:
     except DockwrightError as error:
         click.echo(f"dockwright: {error}", err=True)
         sys.exit(error.exit_code)
+
+
+class TerminatedRun(BaseException):
+    """SIGTERM: the run ends in order, undoing what it must."""
+
+
+class Stopped(DockwrightError):  # noqa: N818
+    """The run was told to end, and has undone what it had begun."""
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__("stopped from outside; what had begun was undone")
+        self.exit_code = exit_code
 
 
 class DefectError(DockwrightError):

@@ -29,8 +29,10 @@ __all__ = [
 ]
 
 
-def transform(tree: Path, settings: TransformSettings | None, variables: Variables) -> Transformed:
-    """Run the features that are on over a tree, and say what changed.
+def transform(
+    tree: Path, settings: TransformSettings | None, variables: Variables, *, write: bool = True
+) -> Transformed:
+    """Run the features that are on over a tree, and say what changed; without `write`, what would change.
 
     Nothing is written before all features have succeeded. TransformFailure carries the messages until then.
     """
@@ -40,7 +42,7 @@ def transform(tree: Path, settings: TransformSettings | None, variables: Variabl
     try:
         for result in _run(workspace, resolved, variables):
             results.append(result)  # noqa: PERF402  what came before a failure is kept
-        files = workspace.commit()
+        files = workspace.commit() if write else workspace.changed()
     except TransformError as failure:
         said = [message for result in results for message in result.messages]
         said += failure.messages if isinstance(failure, TransformFailure) else ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +12,10 @@ import msgspec
 from agent.containers import CONFIGURATION, DEPLOYMENT, SLOT
 from agent.packages import AcquiredPackage, acquire, extract, package_variables
 from agent.registry import ImageReference
-from agent.report import Report
 from agent.report.wording import size
 from agent.step import StepContext
-from agent.transform import Change, Message, Transformed, TransformFailure, transform
+from agent.transform import Change, Transformed, TransformFailure, transform
+from agent.transforming import tell
 from agent.variables import Variable
 from steps.source_image.manifest import Recipe, SourceImage, image_reference, read_recipe
 
@@ -92,18 +92,12 @@ def _configure(
         try:
             transformed = transform(tree, recipe.transform, variables)
         except TransformFailure as failure:
-            _tell(failure.messages, context.report)
+            tell(failure.messages, context.report)
             raise
-        _tell(transformed.messages, context.report)
+        tell(transformed.messages, context.report)
         changed = len(transformed.files)
         context.report.detail(f"{len(transformed.changes)} changes in {changed} file{'' if changed == 1 else 's'}")
         return transformed
-
-
-def _tell(messages: Iterable[Message], report: Report) -> None:
-    say = {"verbose": report.verbose, "info": report.info, "warn": report.warning, "error": report.error}
-    for message in messages:
-        say[message.level](message.text)
 
 
 def _configuration(recipe: Recipe, packages: tuple[AcquiredPackage, ...], transformed: Transformed) -> str:
