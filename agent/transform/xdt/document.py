@@ -16,6 +16,7 @@ from agent.transform.xdt.run import Run
 from agent.transform.xml.document import XmlDocument, parse
 from agent.transform.xml.errors import XmlError
 from agent.transform.xml.files import declared_encoding, encode_xml, read_xml
+from agent.transform.xml.nodes import fill_all
 from agent.transform.xml.write import write
 
 Layout = Literal["reference", "kept", "reformatted"]
@@ -55,6 +56,7 @@ def transform_document(
     target = _parsed(source, document, source_name)
     rules = _parsed(transform, read_xml(transform), transform_name)
     run = Run(target=target, transform=rules, source_name=source_name, transform_name=transform_name)
+    fill_all(target.root)
     run_transforms(run)
     text = _written(run, layout)
     return XdtResult(

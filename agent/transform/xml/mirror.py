@@ -6,7 +6,7 @@ go to both. Text and CDATA that touch are one run of text here, as XPath sees th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, cast
 
@@ -31,6 +31,7 @@ class TextRun:
 
     def pieces(self) -> list[Leaf]:
         """The nodes of the run."""
+        self.parent.fill()
         found: list[Leaf] = []
         node = self.parent.first if self.after is None else self.after.next
         while isinstance(node, Leaf) and node.kind in {"text", "cdata"}:
@@ -131,15 +132,11 @@ class Mirror:
     def _pair(self) -> None:
         if self._twins or self.top is None:
             return
-        self._twins = list(_in_order(self.top))
+        top = self.top
+        above = list(top.itersiblings(preceding=True))
+        self._twins = [*reversed(above), *top.iter(), *top.itersiblings()]
         assert len(self._twins) == len(self._mirrored), "lxml and the scanner see different documents"
         self._nodes = dict(zip(self._twins, self._mirrored, strict=True))
-
-
-def _in_order(top: LxmlNode) -> Iterator[LxmlNode]:
-    yield from reversed(list(top.itersiblings(preceding=True)))
-    yield from top.iter()
-    yield from top.itersiblings()
 
 
 def _parser() -> etree.XMLParser:

@@ -56,18 +56,17 @@ class Attribute:
 class Leaf:
     """A node without children: its whole spelling is `source[start:end]`."""
 
-    __slots__ = ("end", "index", "kind", "next", "parent", "previous", "significant", "source", "start")
+    index = -1
+    parent: Element | None = None
+    previous: Node | None = None
+    next: Node | None = None
+    significant: bool | None = None
 
     def __init__(self, kind: LeafKind, source: str, start: int, end: int) -> None:
         self.kind: LeafKind = kind
         self.source = source
         self.start = start
         self.end = end
-        self.index = -1
-        self.parent: Element | None = None
-        self.previous: Node | None = None
-        self.next: Node | None = None
-        self.significant: bool | None = None
 
     @property
     def raw(self) -> str:
@@ -99,6 +98,8 @@ class Leaf:
 
     def respell(self, raw: str) -> None:
         """Write the node otherwise."""
+        if self.parent is not None:
+            self.parent.fill()
         self.source, self.start, self.end = raw, 0, len(raw)
         touch(self.parent)
 
@@ -108,12 +109,23 @@ class Element:
 
     `start` to `tag_end` is its start tag, `close` to `end` its end tag (both are `end` for a self-closed one).
     `fresh` elements did not come from the document: they are written from `name`, `namespace` and `attributes`.
+    Text between its children is turned into nodes only when asked for: see `fill`.
     """
 
-    __slots__ = (
-        "_attributes", "close", "end", "first", "fresh", "index", "last", "name", "namespace", "next", "parent",
-        "previous", "record", "retagged", "self_closed", "source", "start", "tag_end", "tail", "touched",
-    )  # fmt: skip
+    index = -1
+    parent: Element | None = None
+    previous: Node | None = None
+    next: Node | None = None
+    first: Node | None = None
+    last: Node | None = None
+    namespace: str | None = None
+    touched = False
+    fresh = False
+    retagged = False
+    filled = False
+    record: tuple[tuple[str, str], ...] = ()
+    tail: str | None = None
+    _attributes: list[Attribute] | None = None
 
     def __init__(self, name: str, source: str, start: int, tag_end: int, *, self_closed: bool) -> None:
         self.name = name
@@ -122,17 +134,6 @@ class Element:
         self.tag_end = tag_end
         self.close = self.end = tag_end
         self.self_closed = self_closed
-        self.parent: Element | None = None
-        self.previous: Node | None = None
-        self.next: Node | None = None
-        self.first: Node | None = None
-        self.last: Node | None = None
-        self.index = -1
-        self.touched = self.fresh = self.retagged = False
-        self.namespace: str | None = None
-        self._attributes: list[Attribute] | None = None
-        self.record: tuple[tuple[str, str], ...] = ()
-        self.tail: str | None = None
 
     @property
     def attributes(self) -> list[Attribute]:
@@ -157,6 +158,7 @@ class Element:
 
     def children(self) -> Iterator[Node]:
         """The children in order; whichever comes next may change meanwhile."""
+        self.fill()
         node = self.first
         while node is not None:
             yield node
@@ -164,7 +166,25 @@ class Element:
 
     def elements(self) -> Iterator[Element]:
         """The child elements in order."""
-        return (node for node in self.children() if isinstance(node, Element))
+        node = self.first
+        while node is not None:
+            if isinstance(node, Element):
+                yield node
+            node = node.next
+
+    def fill(self) -> None:
+        """Make nodes of the text between the children, if that has not been done."""
+        if self.filled or self.fresh:
+            return
+        self.filled = True
+        position = self.tag_end
+        node = self.first
+        while node is not None:
+            if node.start > position:
+                _link(self, Leaf("text", self.source, position, node.start), node)
+            position, node = node.end, node.next
+        if self.close > position:
+            append(self, Leaf("text", self.source, position, self.close))
 
     def retag(self) -> None:
         """Say that the start tag must be written anew, from the attributes."""
@@ -215,18 +235,14 @@ def append(parent: Element, node: Node) -> None:
 
 def insert(parent: Element, node: Node, before: Node | None) -> None:
     """Put a node, alone or taken from elsewhere, before a child, or last."""
+    parent.fill()
     detach(node)
     touch(parent)
     parent.self_closed = False
     if before is None:
         append(parent, node)
-        return
-    node.parent, node.next, node.previous = parent, before, before.previous
-    if before.previous is None:
-        parent.first = node
     else:
-        before.previous.next = node
-    before.previous = node
+        _link(parent, node, before)
 
 
 def detach(node: Node) -> None:
@@ -234,6 +250,7 @@ def detach(node: Node) -> None:
     parent = node.parent
     if parent is None:
         return
+    parent.fill()
     touch(parent)
     if node.previous is None:
         parent.first = node.next
@@ -244,3 +261,21 @@ def detach(node: Node) -> None:
     else:
         node.next.previous = node.previous
     node.parent = node.previous = node.next = None
+
+
+def fill_all(root: Element) -> None:
+    """Make nodes of all text below an element."""
+    waiting = [root]
+    while waiting:
+        element = waiting.pop()
+        element.fill()
+        waiting.extend(element.elements())
+
+
+def _link(parent: Element, node: Node, before: Node) -> None:
+    node.parent, node.next, node.previous = parent, before, before.previous
+    if before.previous is None:
+        parent.first = node
+    else:
+        before.previous.next = node
+    before.previous = node

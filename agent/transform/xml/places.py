@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Final
 
 from agent.transform.xml.mirror import Found, TextRun
 from agent.transform.xml.nodes import Attribute, Element, Leaf, Node
 
+_FEW: Final = 4
+
 
 class Places:
-    """Paths of nodes. Siblings are counted once for each parent, before anything below it changes."""
+    """Paths of nodes. Where many are asked for below one parent, its children are counted once, for all of them."""
 
     def __init__(self) -> None:
+        self._asked: Counter[Element] = Counter()
         self._steps: dict[Element, dict[Node, str]] = {}
 
     def of(self, found: Found) -> str:
@@ -31,9 +35,21 @@ class Places:
         parent = node.parent
         if parent is None:
             return _kind(node)
+        self._asked[parent] += 1
         if parent not in self._steps:
+            if self._asked[parent] < _FEW:
+                return _counted_alone(node, parent)
             self._steps[parent] = _counted(parent)
         return self._steps[parent].get(node) or _kind(node)
+
+
+def _counted_alone(node: Node, parent: Element) -> str:
+    kind = _kind(node)
+    if isinstance(node, Element):
+        alike: list[Node] = [child for child in parent.elements() if child.name == kind]
+    else:
+        alike = [child for child in parent.children() if _kind(child) == kind]
+    return f"{kind}[{alike.index(node) + 1}]" if len(alike) > 1 else kind
 
 
 def _counted(parent: Element) -> dict[Node, str]:

@@ -5,7 +5,10 @@ lxml has judged the text before, so that nothing here needs to find errors.
 
 from __future__ import annotations
 
+import gc
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,20 +38,28 @@ class Scanned:
 
 
 def scan(text: str, *, has_entities: bool = False) -> Scanned:
-    """The tree of a text; with `has_entities` references to entities are nodes of their own."""
+    """The tree of a text; with `has_entities` references to entities are nodes of their own.
+
+    Text gets no nodes here: elements find it between their children when they are asked.
+    """
+    with _collector_paused():
+        return _scan(text, has_entities=has_entities)
+
+
+def _scan(text: str, *, has_entities: bool) -> Scanned:
     root = parent = Element("", text, 0, 0, self_closed=False)
-    root.end = len(text)
+    root.close = root.end = len(text)
     nodes: list[Node] = []
     position = 0
     for found in _TOKEN.finditer(text):
         start, end = found.span()
-        if start > position:
-            _append_text(parent, text, position, start, nodes if has_entities else None)
-        position = end
+        if has_entities:
+            _append_references(parent, text, position, start, nodes)
+            position = end
         kind = found.lastindex
         if kind == 2:
             closed = text[end - 2] == "/"
-            element = Element(found.group(1), text, start, end, self_closed=closed)
+            element = Element(found[1], text, start, end, self_closed=closed)
             element.index = len(nodes)
             nodes.append(element)
             append(parent, element)
@@ -59,9 +70,19 @@ def scan(text: str, *, has_entities: bool = False) -> Scanned:
             parent = parent.parent or root
         else:
             _append_leaf(parent, Leaf(_LEAVES[kind], text, start, end), nodes)
-    if position < len(text):
-        append(root, Leaf("text", text, position, len(text)))
     return Scanned(root=root, mirrored=nodes)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Without the cycle collector, which would look through the growing tree again and again, for twice the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _append_leaf(parent: Element, leaf: Leaf, nodes: list[Node]) -> None:
@@ -73,12 +94,6 @@ def _append_leaf(parent: Element, leaf: Leaf, nodes: list[Node]) -> None:
     append(parent, leaf)
 
 
-def _append_text(parent: Element, text: str, start: int, end: int, nodes: list[Node] | None) -> None:
-    if nodes is not None:
-        for found in _REFERENCE.finditer(text, start, end):
-            if found.start() > start:
-                append(parent, Leaf("text", text, start, found.start()))
-            _append_leaf(parent, Leaf("reference", text, *found.span()), nodes)
-            start = found.end()
-    if end > start:
-        append(parent, Leaf("text", text, start, end))
+def _append_references(parent: Element, text: str, start: int, end: int, nodes: list[Node]) -> None:
+    for found in _REFERENCE.finditer(text, start, end):
+        _append_leaf(parent, Leaf("reference", text, *found.span()), nodes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from agent.transform.xml.characters import escape_attribute
-from agent.transform.xml.nodes import Attribute, Element, Leaf, Node
+from agent.transform.xml.nodes import Attribute, Element, Node
 from agent.transform.xml.prefixes import Prefixes
 
 WIDTH = 160
@@ -61,19 +61,51 @@ def write(root: Element, wraps: Mapping[Element, str] | None = None) -> str:
     its line longer than 159 characters; without it such an attribute stands as its left neighbour does.
     """
     writer = _Writer(wraps)
-    waiting: list[Node | _End] = [root]
+    waiting: list[Node | _Span | _End] = [root]
     while waiting:
         node = waiting.pop()
         if isinstance(node, _End):
             writer.end(node.element)
-        elif isinstance(node, Leaf) or not (node.touched or node.fresh):
-            writer.output.copy(node.source, node.start, node.end)
-        else:
+        elif isinstance(node, Element):
             if node.name:
                 writer.start(node)
                 waiting.append(_End(node))
-            waiting.extend(reversed(list(node.children())))
+            waiting.extend(reversed(_pieces(node)))
+        else:
+            writer.output.copy(node.source, node.start, node.end)
     return writer.output.text()
+
+
+class _Span:
+    """A part of a source that is written as it is."""
+
+    __slots__ = ("end", "source", "start")
+
+    def __init__(self, source: str, start: int, end: int) -> None:
+        self.source = source
+        self.start = start
+        self.end = end
+
+
+def _pieces(element: Element) -> list[Node | _Span | _End]:
+    """What is inside an element: the elements that were touched, and between them what is copied."""
+    pieces: list[Node | _Span | _End] = []
+    source, start = element.source, element.tag_end
+    end = start if element.filled or element.fresh else None
+    node = element.first
+    while node is not None:
+        if isinstance(node, Element) and (node.touched or node.fresh):
+            pieces += [_Span(source, start, node.start if end is None else end), node]
+            source, start = (element.source, node.end) if end is None else (node.source, node.end)
+            end = None if end is None else start
+        elif end is not None:
+            if node.source is not source or node.start != end:
+                pieces.append(_Span(source, start, end))
+                source, start = node.source, node.start
+            end = node.end
+        node = node.next
+    pieces.append(_Span(source, start, element.close if end is None else end))
+    return pieces
 
 
 class _End:
