@@ -62,9 +62,7 @@ def list_(**options: Any) -> None:
 @click.option("--config-transforms", is_flag=True, help="Run web.Release.config and its like.")
 @click.option("--config-variables", is_flag=True, help="Set appSettings and connectionStrings.")
 @click.option("--verbose", is_flag=True, help="Say more.")
-def transform(
-    folder: Path, diff: bool, substitute: tuple[str, ...], structured: tuple[str, ...], **options: Any
-) -> None:
+def transform(folder: Path, **options: Any) -> None:
     """Apply the configuration features to FOLDER, as its sdi.yaml, these options and the variables say."""
     with reporting({**options, "output": "plain"}) as report:
         from agent import transforming
