@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 
 from agent.errors import InputError
+from agent.report import Masker
 from agent.variables import Variables
 
 UNRESOLVED_EXIT = 4
@@ -21,13 +22,17 @@ class Answer:
     verbatim: bool = False
 
 
-def evaluate(template: str, variables: Variables, *, explain: bool) -> Answer:
-    """The value; what could not be resolved stays as it is and is complained about (exit code as for variables)."""
+def evaluate(template: str, variables: Variables, *, explain: bool, reveal: bool) -> Answer:
+    """The value; what could not be resolved stays as it is and is complained about (exit code as for variables).
+
+    Sensitive values, and those computed from one, are masked unless they are to be revealed.
+    """
     if explain:
         return _explained(template, variables)
     evaluation = variables.evaluate(template)
-    complaints = (evaluation.error,) if evaluation.error else ()
-    text = evaluation.value or ""
+    mask = str if reveal else Masker(variables.sensitive_values()).mask
+    complaints = (mask(evaluation.error),) if evaluation.error else ()
+    text = mask(evaluation.value or "")
     return Answer(
         text=text,
         complaints=complaints,

@@ -49,8 +49,13 @@ def tell(messages: Sequence[Message], report: Report) -> None:
 def change_lines(transformed: Transformed, report: Report) -> list[str]:
     """One line a change, secrets masked."""
     lines = [change.shown() for change in transformed.changes]
-    count = len(transformed.files)
-    return [report.masker.mask(line) for line in lines] + [f"{len(lines)} changes in {count} files"]
+    return [report.masker.mask(line) for line in lines] + [summary(transformed)]
+
+
+def summary(transformed: Transformed) -> str:
+    """`7 changes in 3 files`."""
+    changes, files = len(transformed.changes), len(transformed.files)
+    return f"{changes} change{'' if changes == 1 else 's'} in {files} file{'' if files == 1 else 's'}"
 
 
 def diff_lines(transformed: Transformed, report: Report) -> list[str]:

@@ -21,7 +21,9 @@ def evaluate(text: str, explain: bool, **options: Any) -> None:
         from agent import evaluating
 
         template = evaluating.read_standard_input() if text == "-" else text
-        answer = evaluating.evaluate(template, variables_from(options), explain=explain)
+        answer = evaluating.evaluate(
+            template, variables_from(options), explain=options["explain"], reveal=options["reveal"]
+        )
         click.echo(answer.text, nl=not answer.verbatim)
         for complaint in answer.complaints:
             click.echo(complaint, err=True)

@@ -15,7 +15,7 @@ from agent.registry import ImageReference
 from agent.report.wording import size
 from agent.step import StepContext
 from agent.transform import Change, Transformed, TransformFailure, transform
-from agent.transforming import tell
+from agent.transforming import summary, tell
 from agent.variables import Variable
 from steps.source_image.manifest import Recipe, SourceImage, image_reference, read_recipe
 
@@ -95,8 +95,7 @@ def _configure(
             tell(failure.messages, context.report)
             raise
         tell(transformed.messages, context.report)
-        changed = len(transformed.files)
-        context.report.detail(f"{len(transformed.changes)} changes in {changed} file{'' if changed == 1 else 's'}")
+        context.report.detail(summary(transformed))
         return transformed
 
 
