@@ -15,7 +15,8 @@ from agent.cli.options import FILE, plain_errors, variable_options, variables_fr
 @click.argument("text", default="-")
 @variable_options
 @click.option("--explain", is_flag=True, help="Show token by token what was found and where.")
-def evaluate(text: str, explain: bool, **options: Any) -> None:
+@click.option("--reveal", is_flag=True, help="Show sensitive values too.")
+def evaluate(text: str, **options: Any) -> None:
     """Print what TEXT comes to; `-` reads standard input."""
     with plain_errors():
         from agent import evaluating

@@ -10,8 +10,8 @@ from types import FrameType
 import click
 
 from agent.cli import content, deploying, files, inspecting
-from agent.cli.options import TerminatedRun
-from agent.errors import EXIT_INTERRUPTED, EXIT_TERMINATED
+from agent.cli.options import TerminatedRun, defect
+from agent.errors import EXIT_DEFECT, EXIT_INTERRUPTED, EXIT_TERMINATED
 
 
 def _version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
@@ -47,6 +47,9 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except Exception as error:
+        click.echo(f"dockwright: {defect(error, str)}", err=True)
+        sys.exit(EXIT_DEFECT)
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> None:

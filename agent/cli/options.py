@@ -87,7 +87,7 @@ def reporting(options: dict[str, Any]) -> Iterator[Report]:
         report.failure(error)
         sys.exit(error.exit_code)
     except Exception as error:
-        report.failure(_defect(error, report))
+        report.failure(defect(error, report.masker.mask))
         sys.exit(EXIT_DEFECT)
     finally:
         report.close()
@@ -121,7 +121,7 @@ class DefectError(DockwrightError):
     exit_code = EXIT_DEFECT
 
 
-def _defect(error: Exception, report: Report) -> DefectError:
+def defect(error: Exception, mask: Callable[[str], str]) -> DefectError:
     """The traceback goes to a file, masked; the user gets a line that says where."""
     import tempfile
     import traceback
@@ -129,6 +129,6 @@ def _defect(error: Exception, report: Report) -> DefectError:
     with tempfile.NamedTemporaryFile(
         "w", prefix="dockwright-defect-", suffix=".txt", delete=False, encoding="utf-8"
     ) as file:
-        file.write(report.masker.mask("".join(traceback.format_exception(error))))
-    name = type(error).__name__
-    return DefectError(f"a defect in dockwright ({name}: {error}); please report it with the file {file.name}")
+        file.write(mask("".join(traceback.format_exception(error))))
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return DefectError(f"a defect in dockwright ({mask(text)}); please report it with the file {file.name}")
