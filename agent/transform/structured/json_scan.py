@@ -19,14 +19,17 @@ _END = r"(?![^\s,\]}/])"
 _NUMBER = rf"-?+(?:0[xX][0-9A-Fa-f]++|(?:[0-9]++(?:\.[0-9]*+)?+|\.[0-9]++)(?:[eE][-+]?+[0-9]++)?+){_END}"
 _WORD = rf"(?:true|false|null|undefined|NaN|-?Infinity){_END}"
 _PLAIN = rf"{_STRING}|{_NUMBER}|{_WORD}"
-_MEMBER = re.compile(rf'\s*+"([^"\\]*+)"\s*+:\s*+(?:({_PLAIN})\s*+(?:,|(?=\}}))|([{{\[]))')
-_ITEM = re.compile(rf"\s*+(?:({_PLAIN})\s*+(?:,|(?=\]))|([{{\[]))")
+_MEMBERS = re.compile(rf'\s*+"([^"\\]*+)"\s*+:\s*+(?:({_PLAIN})\s*+(?:,|(?=\}}))|([{{\[]))|')
+_ITEMS = re.compile(rf"\s*+(?:({_PLAIN})\s*+(?:,|(?=\]))|([{{\[]))|")
 _LEAF = (
     rf"(?:{_PLAIN}|\{{(?:\s*+{_STRING}\s*+:\s*+(?:{_PLAIN})\s*+(?:,|(?=\}})))*+\s*+\}}"
     rf"|\[(?:\s*+(?:{_PLAIN})\s*+(?:,|(?=\])))*+\s*+\])"
 )
+_LEAF_AND_SIXTY_FOUR_ITEMS = re.compile(rf"(?:\s*+(?:{_PLAIN})\s*+,){{64}}")
+_AFTER = re.compile(rf"{_LEAF}\s*+(?:,|(?=[\]}}]))")
 _DEAD_MEMBERS = re.compile(rf"(?:\s*+{_STRING}\s*+:\s*+{_LEAF}\s*+,)*+")
 _DEAD_ITEMS = re.compile(rf"(?:\s*+{_LEAF}\s*+,)*+")
+_SIXTY_FOUR_ITEMS = re.compile(rf"(?:\s*+(?:{_PLAIN})\s*+,){{64}}")
 _AFTER = re.compile(r"\s*+(?:,|(?=[\]}]))")
 _GAP = re.compile(r"(?:\s++|//[^\r\n]*+|/\*(?:[^*]++|\*(?!/))*+\*/)*+")
 _SCALAR = re.compile(rf"{_PLAIN}|'(?:[^'\\]++|{_ESCAPE})*+'")
@@ -51,7 +54,7 @@ class _Frame:
 
     is_object: bool
     node: PathNode | None
-    path: str
+    key: str
     place: Place | None
     index: int = 0
 
@@ -81,7 +84,7 @@ class _Scan:
 
     def run(self, paths: PathNode) -> list[Place]:
         self.skip_gap()
-        self.value_slowly(paths, "", None)
+        self.value_slowly(paths, "")
         while self.frames:
             frame = self.frames[-1]
             if frame.is_object:
@@ -95,57 +98,83 @@ class _Scan:
 
     def members(self, frame: _Frame) -> None:
         """Members until the object closes or another container opens."""
-        text, node = self.text, frame.node
-        while True:
-            if node is None:
-                self.position = _dead(_DEAD_MEMBERS, text, self.position)
-            match = _MEMBER.match(text, self.position)
-            if match is None:
-                if self.member_slowly(frame):
-                    continue
-                return
+        node = frame.node
+        if node is None:
+            self.position = _behind(_DEAD_MEMBERS, self.text, self.position)
+        for match in _MEMBERS.finditer(self.text, self.position):
+            kind = match.lastindex
+            if kind is None:
+                break
             self.position = match.end()
-            key, opener = match.group(1, 3)
+            key = match[1]
             child = node.descend(key) if node is not None else None
-            path = "" if child is None else _join(frame, key)
-            if opener:
-                self.open(opener, match.start(3), child, path)
+            if kind == 3:
+                if not self.passed(match.start(3), child):
+                    self.open(match[3], match.start(3), child, key)
                 return
             if child is not None and child.name is not None:
                 start, end = match.span(2)
-                self.places.append(Place(child.name, path, start, end))
+                self.places.append(Place(child.name, self.path(key), start, end))
+        self.member_slowly(frame)
 
     def items(self, frame: _Frame) -> None:
-        """Items until the array closes or another container opens."""
-        text, node = self.text, frame.node
-        while True:
-            if node is None:
-                self.position = _dead(_DEAD_ITEMS, text, self.position)
-            match = _ITEM.match(text, self.position)
-            if match is None:
-                if self.item_slowly(frame):
-                    continue
-                return
+        """Items until a variable leads to one, the array closes, or another container opens."""
+        children = frame.node.children if frame.node is not None else {}
+        if not children:
+            self.position = _behind(_DEAD_ITEMS, self.text, self.position)
+        elif frame.node is not None:
+            self.skip_items(frame, frame.node)
+        index = frame.index
+        for match in _ITEMS.finditer(self.text, self.position):
+            kind = match.lastindex
+            if kind is None:
+                break
             self.position = match.end()
-            child = self.next_item(frame)
-            path = "" if child is None else _join(frame, str(frame.index - 1))
-            if match[2]:
-                self.open(match[2], match.start(2), child, path)
+            child = children.get(str(index))
+            index += 1
+            if kind == 2:
+                frame.index = index
+                if not self.passed(match.start(2), child):
+                    self.open(match[2], match.start(2), child, str(index - 1))
                 return
             if child is not None and child.name is not None:
                 start, end = match.span(1)
-                self.places.append(Place(child.name, path, start, end))
+                self.places.append(Place(child.name, self.path(str(index - 1)), start, end))
+                frame.index = index
+                return
+        frame.index = index
+        self.item_slowly(frame)
+
+    def skip_items(self, frame: _Frame, node: PathNode) -> None:
+        """Pass many plain items at once where the next one that a variable leads to is far."""
+        upcoming = node.next_index(frame.index)
+        while upcoming is None or upcoming - frame.index >= 64:
+            match = _SIXTY_FOUR_ITEMS.match(self.text, self.position)
+            if match is None:
+                return
+            self.position = match.end()
+            frame.index += 64
+
+    def passed(self, start: int, node: PathNode | None) -> bool:
+        """Whether a container that no variable leads into, and that holds no other, is behind us at once."""
+        if node is not None:
+            return False
+        match = _LEAF_AND_AFTER.match(self.text, start)
+        if match is not None:
+            self.position = match.end()
+        return match is not None
 
     def next_item(self, frame: _Frame) -> PathNode | None:
         index = frame.index
         frame.index += 1
         return None if frame.node is None else frame.node.children.get(str(index))
 
-    def member_slowly(self, frame: _Frame) -> bool:
-        """A member of any spelling, or the end of the object; whether the object goes on right here."""
+    def member_slowly(self, frame: _Frame) -> None:
+        """A member of any spelling, or the end of the object."""
         self.skip_gap()
         if self.text.startswith("}", self.position):
-            return self.close()
+            self.close()
+            return
         match = _KEY.match(self.text, self.position)
         if match is None:
             raise self.failure("a key or '}' is expected")
@@ -157,48 +186,49 @@ class _Scan:
         self.position += 1
         self.skip_gap()
         child = frame.node.descend(key) if frame.node is not None else None
-        return self.value_slowly(child, "" if child is None else _join(frame, key), frame)
+        self.value_slowly(child, key)
 
-    def item_slowly(self, frame: _Frame) -> bool:
-        """An item of any spelling, or the end of the array; whether the array goes on right here."""
+    def item_slowly(self, frame: _Frame) -> None:
+        """An item of any spelling, or the end of the array."""
         self.skip_gap()
         if self.text.startswith("]", self.position):
-            return self.close()
-        child = self.next_item(frame)
-        return self.value_slowly(child, "" if child is None else _join(frame, str(frame.index - 1)), frame)
+            self.close()
+            return
+        key = str(frame.index)
+        frame.index += 1
+        child = frame.node.children.get(key) if frame.node is not None else None
+        self.value_slowly(child, key)
 
-    def value_slowly(self, node: PathNode | None, path: str, frame: _Frame | None) -> bool:
+    def value_slowly(self, node: PathNode | None, key: str) -> None:
         opener = self.text[self.position : self.position + 1]
         if opener in {"{", "["}:
             self.position += 1
-            self.open(opener, self.position - 1, node, path)
-            return False
+            self.open(opener, self.position - 1, node, key)
+            return
         match = _SCALAR.match(self.text, self.position)
         if match is None:
             raise self.failure("a value is expected" if opener else "the text ends where a value is expected")
         self.position = match.end()
-        if frame is not None:
+        if self.frames:
             if node is not None and node.name is not None:
-                self.places.append(Place(node.name, path, match.start(), match.end()))
+                self.places.append(Place(node.name, self.path(key), match.start(), match.end()))
             self.separator()
-        return True
 
-    def open(self, opener: str, start: int, node: PathNode | None, path: str) -> None:
+    def open(self, opener: str, start: int, node: PathNode | None, key: str) -> None:
         place = None
         if node is not None and node.name is not None and self.frames:
-            place = Place(node.name, path, start)
+            place = Place(node.name, self.path(key), start)
             self.places.append(place)
         below = node if node is not None and node.children else None
-        self.frames.append(_Frame(opener == "{", below, path, place))
+        self.frames.append(_Frame(opener == "{", below, key, place))
 
-    def close(self) -> bool:
+    def close(self) -> None:
         self.position += 1
         place = self.frames.pop().place
         if place is not None:
             place.end = self.position
         if self.frames:
             self.separator()
-        return False
 
     def separator(self) -> None:
         """The comma after a value, or nothing before a closing bracket."""
@@ -210,6 +240,10 @@ class _Scan:
             raise self.failure("',' or a closing bracket is expected")
         self.position = match.end()
 
+    def path(self, key: str) -> str:
+        """The path of a value in the innermost container. Made only for places, so that depth costs nothing."""
+        return ":".join([*(frame.key for frame in self.frames[1:]), key])
+
     def skip_gap(self) -> None:
         match = _GAP.match(self.text, self.position)
         assert match is not None
@@ -219,14 +253,10 @@ class _Scan:
         return failure_at(message, self.text, self.position)
 
 
-def _dead(run: re.Pattern[str], text: str, position: int) -> int:
+def _behind(run: re.Pattern[str], text: str, position: int) -> int:
     match = run.match(text, position)
     assert match is not None
     return match.end()
-
-
-def _join(frame: _Frame, key: str) -> str:
-    return f"{frame.path}:{key}" if frame.path else key
 
 
 def _unescaped(match: re.Match[str]) -> str:

@@ -6,8 +6,12 @@ it costs to find all places depends on the document and not on how many variable
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+
+_INDEX = re.compile(r"0|[1-9][0-9]{0,15}")
 
 
 @dataclass(slots=True)
@@ -16,6 +20,7 @@ class PathNode:
 
     name: str | None = None
     children: dict[str, PathNode] = field(default_factory=dict)
+    _indexes: list[int] | None = None
 
     def descend(self, key: str) -> PathNode | None:
         """The node below by a document's key, colons in it included; None if no name leads there."""
@@ -27,6 +32,13 @@ class PathNode:
                 return None
             node = node.children.get(part)
         return node
+
+    def next_index(self, index: int) -> int | None:
+        """The smallest index of an array, from `index` on, that a name leads to."""
+        if self._indexes is None:
+            self._indexes = sorted(int(key) for key in self.children if _INDEX.fullmatch(key))
+        place = bisect_left(self._indexes, index)
+        return self._indexes[place] if place < len(self._indexes) else None
 
 
 def path_tree(names: Iterable[str]) -> PathNode:
