@@ -42,9 +42,10 @@ class Budget:
         self._target = target
         self._next_disk_check = 0
 
-    def count_entry(self) -> None:
+    def count_entry(self, names: int) -> None:
+        """`names` are those in the tree so far: one entry can bring many folders."""
         self._entries += 1
-        if self._entries > self.limits.entries:
+        if max(self._entries, names) > self.limits.entries:
             raise Refused(f"has more than {self.limits.entries:,} entries")
 
     def count_link(self, text: int) -> None:

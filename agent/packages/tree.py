@@ -32,7 +32,7 @@ class TreeWriter:
     def add(self, entry: Entry) -> None:
         """Write one entry. Refused names it."""
         try:
-            self._budget.count_entry()
+            self._budget.count_entry(len(self._names))
             self._add(entry)
         except Refused as refused:
             raise Refused(refused.reason, entry=refused.entry or entry.name) from refused

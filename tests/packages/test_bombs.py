@@ -138,6 +138,11 @@ def test_folders_without_end(tmp_path: Path, depth: int) -> None:
     _refused(tmp_path, ".tar", tar_bytes([Member(name="a/" * depth, kind="folder")]), "deeper than 64 folders")
 
 
+def test_entries_that_each_bring_many_folders(tmp_path: Path) -> None:
+    members = [Member(name=f"{n}/" + "a/" * 60 + "x") for n in range(50)]
+    _refused(tmp_path, ".zip", zip_bytes(members), "has more than 1,000 entries")
+
+
 def test_an_honest_archive_of_the_same_size_passes(tmp_path: Path) -> None:
     (tmp_path / "App.zip").write_bytes(zip_bytes([Member(name=f"{n}", data=bytes(MEGABYTE)) for n in range(3)]))
     assert extract(tmp_path / "App.zip", tmp_path / "tree", limits=LIMITS).bytes == 3 * MEGABYTE

@@ -241,7 +241,7 @@ def _tar_content(data: bytes) -> dict[str, bytes]:
 
 
 def _clean(name: str) -> str:
-    return "/".join(part for part in name.replace("%2e", ".").split("/") if part not in {"", "."})
+    return "/".join(part for part in name.split("/") if part not in {"", "."})
 
 
 def _snapshot(folder: Path) -> dict[str, object]:

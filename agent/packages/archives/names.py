@@ -72,6 +72,9 @@ class Names:
         self._files: set[int] = set()
         self._parent: tuple[str, ...] = ()
 
+    def __len__(self) -> int:
+        return len(self._exact)
+
     def add_file(self, parts: tuple[str, ...]) -> None:
         self._add_parents(parts)
         self._add_new(parts)
