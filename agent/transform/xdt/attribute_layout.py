@@ -16,7 +16,9 @@ _END: Final = ""
 
 def newline_of(element: Element) -> str | None:
     """The first space in a start tag that breaks the line; None if none does."""
-    return None if element.fresh else _first_newline(_spaces(element))
+    if element.fresh or element.source.find("\n", element.start, element.tag_end) < 0:
+        return None
+    return _first_newline(_spaces(element))
 
 
 def lay_out(element: Element, indent: Callable[[], str]) -> str | None:

@@ -74,7 +74,9 @@ def _set(call: Call, target: Element, attribute: Attribute, value: str) -> None:
     document = call.run.target
     existing = target.attribute(attribute.name)
     if existing is not None:
-        call.changed(call.run.places.of(existing), document.value(existing), value)
+        old = document.value(existing)
+        if old != value:
+            call.changed(call.run.places.of(existing), old, value)
         document.set_attribute(existing, value)
     else:
         call.changed(f"{call.run.places.of(target)}/@{attribute.name}", None, value)

@@ -17,7 +17,7 @@ from agent.transform.xml.nodes import Attribute, Element, Leaf, Node
 from agent.transform.xml.prefixes import Prefixes
 from agent.transform.xml.write import WIDTH, Output
 
-_PLAIN_TAG = re.compile(r"""<[^\s/>"'&=]+(?:\s+[^\s=/>"'&]+="[^"&<>\n\r]*")*\s*/?>""")
+_PLAIN_TAG = re.compile(r"""<[^\s/>"'&=:]+(?:\s+[^\s=/>"'&:]+="[^"&<>\n\r]*")*\s*/?>""")
 _SINGLE_QUOTED = re.compile(r"<[^<>]*?=\s*'([^'<]*)'")
 _PLAIN_TEXT = re.compile(r"[^&>]*")
 
@@ -84,11 +84,15 @@ class _Writer:
 
     def start(self, element: Element) -> _End:
         end = _End(element, element.name, self._scope)
+        if self._prefixes.are_plain and self._stands(element) and not element.may_declare():
+            self._prefixes.enter()
+            self.output.copy(element.source, element.start, element.tag_end)
+            return end
         if not element.fresh and element.may_declare():
             self._scope = prefixes_of(element)
         prefix = element.name.rpartition(":")[0]
         end.name = name = self._prefixes.element(prefix, element.local, namespace_of(element, self._scope))
-        if name == element.name and self._stands(element):
+        if name == element.name and self._stands(element) and not self._prefixes.missing():
             self.output.copy(element.source, element.start, element.tag_end)
             return end
         self.output.put(f"<{name}")
@@ -108,9 +112,7 @@ class _Writer:
         """Whether a start tag is already spelled as it would be."""
         if element.fresh or element.retagged or element.was_self_closed != element.self_closed:
             return False
-        if not _PLAIN_TAG.fullmatch(element.source, element.start, element.tag_end):
-            return False
-        return element.source.find(":", element.start, element.tag_end) < 0 and not self._prefixes.missing()
+        return _PLAIN_TAG.fullmatch(element.source, element.start, element.tag_end) is not None
 
     def _attribute(self, element: Element, attribute: Attribute) -> None:
         name = attribute.name

@@ -35,6 +35,11 @@ class Prefixes:
         self._bindings: list[_Binding] = []
         self._frames = [_Frame(0, "", "unset")]
 
+    @property
+    def are_plain(self) -> bool:
+        """Whether no prefix is bound, so that names without one stand as they are."""
+        return not self._bindings
+
     def enter(self) -> None:
         """Begin an element of the document whose name stands as it is."""
         above = self._frames[-1]
