@@ -25,8 +25,7 @@ _LEAF = (
     rf"(?:{_PLAIN}|\{{(?:\s*+{_STRING}\s*+:\s*+(?:{_PLAIN})\s*+(?:,|(?=\}})))*+\s*+\}}"
     rf"|\[(?:\s*+(?:{_PLAIN})\s*+(?:,|(?=\])))*+\s*+\])"
 )
-_LEAF_AND_SIXTY_FOUR_ITEMS = re.compile(rf"(?:\s*+(?:{_PLAIN})\s*+,){{64}}")
-_AFTER = re.compile(rf"{_LEAF}\s*+(?:,|(?=[\]}}]))")
+_LEAF_AND_AFTER = re.compile(rf"{_LEAF}\s*+(?:,|(?=[\]}}]))")
 _DEAD_MEMBERS = re.compile(rf"(?:\s*+{_STRING}\s*+:\s*+{_LEAF}\s*+,)*+")
 _DEAD_ITEMS = re.compile(rf"(?:\s*+{_LEAF}\s*+,)*+")
 _SIXTY_FOUR_ITEMS = re.compile(rf"(?:\s*+(?:{_PLAIN})\s*+,){{64}}")
