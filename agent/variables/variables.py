@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from agent.errors import VariablesError
+from agent.variables.explanation import TokenExplanation, explain
 from agent.variables.octostache import Evaluation, Evaluator, Filter, folded, is_truthy
 from agent.variables.octostache.dotnet.numbers import parse_int32
 from agent.variables.variable import Variable
@@ -121,17 +122,31 @@ class Variables:
         found = self.variable(name)
         if found is None or found.value is None:
             return False
-        return found.sensitive or self.evaluate(found.value).sensitive
+        return found.sensitive or bool(self._computed_secret(found))
 
     def sensitive_values(self) -> tuple[tuple[str, str], ...]:
-        """(name, value) of everything that must not be shown, as given and as evaluated."""
-        found = [(each.name, each.value) for each in self._variables.values() if each.sensitive and each.value]
+        """(name, value) of all that must not be shown: sensitive values as given and as evaluated, and what is
+        made from them. Empty values and the answers `true` and `false` give nothing away, and are left out."""
+        found: dict[tuple[str, str], None] = {}
         for each in self._variables.values():
-            if each.value and "#{" in each.value:
-                evaluation = self.evaluate(each.value)
-                if evaluation.value and (each.sensitive or evaluation.sensitive):
-                    found.append((each.name, evaluation.value))
-        return tuple(dict.fromkeys(found))
+            raw = each.value or ""
+            if each.sensitive:
+                found[each.name, raw] = None
+            if "#{" in raw:
+                found.update(dict.fromkeys(self._computed_secret(each)))
+        return tuple((name, value) for name, value in found if value and value.lower() not in ("true", "false"))
+
+    def _computed_secret(self, variable: Variable) -> tuple[tuple[str, str], ...]:
+        try:
+            evaluation = self.evaluate(variable.value or "")
+        except VariablesError:
+            return ()
+        secret = evaluation.value is not None and (variable.sensitive or evaluation.sensitive)
+        return ((variable.name, evaluation.value or ""),) if secret else ()
+
+    def explain(self, text: str) -> tuple[TokenExplanation, ...]:
+        """What each token of the text comes to, from which variables, and why one stays unresolved."""
+        return explain(text, self._evaluator, self, self.variable)
 
     def as_json(self) -> str:
         """One JSON object of names and values as given, indented, as Octostache saves it."""

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from agent.errors import RecursionInVariables, VariablesError
 
-MOST_TOKENS = 5_000_000
+MOST_TOKENS = 2_000_000
 MOST_CHARACTERS = 128 * 1024 * 1024
 MOST_NESTED = 80
 MOST_CIRCLES = 10_000
-MOST_FILTER_SECONDS = 30.0
+MOST_FILTER_SECONDS = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -135,13 +135,17 @@ class Template:
 
     @classmethod
     def of(cls, tokens: Sequence[Token]) -> Template:
-        pieces: list[str] = [""]
+        pieces: list[str] = []
+        keys: list[str] = []
+        literals: list[str] = []
         for token in tokens:
             if isinstance(token, Text):
-                pieces[-1] += token.text
+                literals.append(token.text)
             else:
-                pieces += ("", "")
-        return cls(pieces, [_key(token) for token in tokens if not isinstance(token, Text)], tokens)
+                pieces += ("".join(literals), "")
+                keys.append(_key(token))
+                literals.clear()
+        return cls([*pieces, "".join(literals)], keys, tokens)
 
     @property
     def tokens(self) -> Sequence[Token]:

@@ -34,10 +34,7 @@ def format_custom(value: Decimal, form: str) -> str:
     if _shows_zero(scaled, section) and value and len(sections) > 2 and sections[2]:
         section, scaled, negative = sections[2], Decimal(0), False
     exponent = next((code.text for code in section if code.kind == "exponent"), None)
-    if exponent is not None:
-        body = _scientific(scaled, section, exponent)
-    else:
-        body = _written(scaled, section)
+    body = _scientific(scaled, section, exponent) if exponent else _written(scaled, section)
     nothing_left = _shows_zero(scaled, section) and _has_places(section)
     return ("-" if negative and not nothing_left else "") + body
 

@@ -74,21 +74,25 @@ def _custom(moment: Moment, form: str) -> str | None:
 def _field(moment: Moment, run: str, written: list[str]) -> str | None:
     """One field; None if the format has no such one."""
     letter, count = run[0], len(run)
-    if letter in "fF":
-        return _fraction(moment, letter, count, written)
-    if letter in "dM":
-        return _calendar(moment, letter, count)
-    if letter == "y":
-        year = moment.day.year
-        return f"{year % 100:0{count}d}" if count <= 2 else f"{year:0{count}d}"
-    if letter == "g":
-        return "A.D."
-    if letter in "Kz":
-        return _zone(moment, letter, count)
-    if letter == "t":
-        half = "AM" if moment.ticks % DAY < DAY // 2 else "PM"
-        return half[:1] if count == 1 else half
-    return _clock(moment, letter, count) if letter in "hHms" else letter
+    match letter:
+        case "f" | "F":
+            text = _fraction(moment, letter, count, written)
+        case "d" | "M":
+            text = _calendar(moment, letter, count)
+        case "y":
+            year = moment.day.year
+            text = f"{year % 100:0{count}d}" if count <= 2 else f"{year:0{count}d}"
+        case "g":
+            text = "A.D."
+        case "K" | "z":
+            text = _zone(moment, letter, count)
+        case "t":
+            text = ("AM" if moment.ticks % DAY < DAY // 2 else "PM")[:count]
+        case "h" | "H" | "m" | "s":
+            text = _clock(moment, letter, count)
+        case _:
+            text = letter
+    return text
 
 
 def _calendar(moment: Moment, letter: str, count: int) -> str:

@@ -76,3 +76,8 @@ FILTERS: Filters = MappingProxyType(
         "versionrevision": versions.revision,
     }
 )
+
+
+def filter_names() -> tuple[str, ...]:
+    """The names of the built-in filters, in lower case."""
+    return (*FILTERS, "null")

@@ -53,7 +53,7 @@ def _read_markers(state: StateInline, silent: bool) -> bool:
 
     if silent or state.src[state.pos] not in "~^+=":
         return False
-    scanned = state.scanDelims(state.pos, True)
+    scanned = state.scanDelims(state.pos, canSplitWord=True)
     markup = state.src[state.pos : state.pos + scanned.length]
     if markup not in _TAGS:
         return False

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 SECONDS = 5.0
 LONGEST_PATTERN = 10_000
+LARGEST_UNROLLED = 100_000
+"""How many characters and sets a pattern may have once its counted repetitions are written out."""
 
 _TOKENS = re.compile(
     r"""(?P<escape>\\.)|(?P<set>\[\^?\]?(?:\\.|[^\]\\])*\])|(?P<quantifier>\{\d+(?:,\d*)?\})|"""
@@ -70,12 +72,32 @@ def _compiled(pattern: str) -> regex.Pattern[str] | None:
     """None for what is no regular expression."""
     import regex
 
-    if len(pattern) > LONGEST_PATTERN:
+    if len(pattern) > LONGEST_PATTERN or _unrolled(pattern) > LARGEST_UNROLLED:
         return None
     try:
         return regex.compile(_translated(pattern), regex.VERSION0)
     except (regex.error, RecursionError, OverflowError, ValueError):
         return None
+
+
+def _unrolled(pattern: str) -> int:
+    """The size of the pattern with its counted repetitions written out, which is how it is compiled."""
+    groups = [0]
+    last = 0
+    for token in _TOKENS.finditer(pattern):
+        if token["quantifier"]:
+            times = max(map(int, re.findall(r"\d+", token["quantifier"])))
+            groups[-1] += last * (times - 1)
+            last *= times
+        elif token["name"] or token["other"] == "(":
+            groups.append(0)
+        elif token["other"] == ")" and len(groups) > 1:
+            last = groups.pop()
+            groups[-1] += last
+        elif token["other"] not in ("?", "*", "+", "|"):
+            last = 1
+            groups[-1] += 1
+    return sum(groups)
 
 
 def _translated(pattern: str) -> str:

@@ -59,33 +59,32 @@ class _Uri:
         )
 
 
+_INVALID = _Uri(scheme="", user="", host="", port=-1, path="", query="", fragment="", has_authority=False)
+
+
 def part(value: str | None, options: tuple[str, ...]) -> str | None:
     """`UriPart part`. What goes wrong stands in the result (as Octostache)."""
     if value is None:
         return None
     if not options:
         return "[UriPart error: no argument given]"
-    name = options[0]
-    if len(value) > _LONGEST or (not value and value is not None and not value.strip()):
-        return value
-    uri = _parsed(value)
-    if uri is _INVALID:
-        return value
+    uri = _parsed(value) if len(value) <= _LONGEST else _INVALID
+    return value if uri is _INVALID else _read(uri, options[0])
+
+
+def _read(uri: _Uri | None, name: str) -> str:
     if name.lower() == "isabsoluteuri":
-        return _lower(isinstance(uri, _Uri))
+        return _lower(uri is not None)
     read = _PARTS.get(name.lower())
     if read is None:
         return f"[UriPart {name} error: argument '{name}' not supported]"
-    if not isinstance(uri, _Uri):
+    if uri is None:
         return f"[UriPart {name} error: This operation is not supported for a relative URI.]"
     return read(uri)
 
 
-_INVALID = "invalid"
-_RELATIVE = "relative"
-
-
-def _parsed(value: str) -> _Uri | str:
+def _parsed(value: str) -> _Uri | None:
+    """None for a relative one; `_INVALID` for what is none."""
     text = value.strip()
     if _DRIVE.match(text):
         return _file("", "/" + text.replace("\\", "/"))
@@ -94,12 +93,16 @@ def _parsed(value: str) -> _Uri | str:
         return _file(host, "/" + path) if host else _INVALID
     found = _URI.fullmatch(text)
     if found is None:
-        return _RELATIVE
+        return None
     scheme = found["scheme"].lower()
     if scheme == "file":
         return _file(found["authority"] or "", found["path"].replace("\\", "/"))
     if not found["slashes"]:
         return _INVALID if scheme in _PORTS else _opaque(found)
+    return _hierarchical(found, scheme)
+
+
+def _hierarchical(found: re.Match[str], scheme: str) -> _Uri:
     authority = _AUTHORITY.fullmatch(found["authority"])
     if authority is None or (not authority["host"] and scheme in _PORTS):
         return _INVALID
@@ -107,12 +110,13 @@ def _parsed(value: str) -> _Uri | str:
     host = authority["host"].lower()
     if port > 65535 or not _is_host(host, scheme):
         return _INVALID
+    path = found["path"].replace("\\", "/") if scheme in _PORTS else found["path"]
     return _Uri(
         scheme=scheme,
         user=authority["user"] or "",
         host=host,
         port=port,
-        path=_canonical_path(found["path"].replace("\\", "/") if scheme in _PORTS else found["path"], scheme),
+        path=_canonical_path(path, scheme),
         query=_escaped(found["query"] or "", "?"),
         fragment=_escaped(found["fragment"] or "", "?#"),
         has_authority=True,
