@@ -147,7 +147,7 @@ NAMED = [
     ("a newline", [Member(name="a\nb")], "a control character"),
     ("a root", [Member(name=".")], "has no name"),
     ("a long part", [Member(name="a" * 256)], "more than 255 bytes"),
-    ("a long name", [Member(name=("a" * 200 + "/") * 6)], "more than 1,024 bytes"),
+    ("a long name", [Member(name=("a" * 200 + "/") * 6 + "x")], "more than 1,024 bytes"),
     ("great depth", [Member(name="a/" * 70 + "x")], "deeper than 64 folders"),
     ("one name twice", [Member(name="a"), Member(name="a")], "the name of another entry"),
     ("names but for case", [Member(name="Web.config"), Member(name="web.config")], "the name of another entry"),
