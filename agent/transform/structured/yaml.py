@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from agent.errors import TransformError
 from agent.transform.changes import Change
@@ -33,13 +34,18 @@ def replace(data: bytes, names: Names, file: str) -> Replaced:
     messages = tuple(found(place.name) for place in places)
     edits = _edits(places, names)
     page = Page(text=text, newline=dominant_newline(text), unit=_unit(text))
-    new = _written(page, edits, file)
+    splices = [tuple(edit.splices(page)) for edit in edits]
+    new = _written(page, edits, splices, file)
     if new == text:
         return Replaced(data=data, messages=messages, matched=len(places))
     encoded = encode(with_text(document, new))
     return Replaced(
         data=encoded.data,
-        changes=tuple(_changes(page, edits, names, file)),
+        changes=tuple(
+            _change(page, edit, names, file)
+            for edit, made in zip(edits, splices, strict=True)
+            if any(text[splice.start : splice.end] != splice.new for splice in made)
+        ),
         messages=messages + encoded.messages,
         matched=len(places),
     )
@@ -79,15 +85,15 @@ def _edits(places: list[Place], names: Names) -> list[_Edit]:
     return edits
 
 
-def _written(page: Page, edits: list[_Edit], file: str) -> str:
+def _written(page: Page, edits: list[_Edit], splices: list[tuple[Splice, ...]], file: str) -> str:
     """The new text. Where lines were moved it is read again: a value that came out as another goes on one line."""
-    new = _spliced(page.text, [splice for edit in edits for splice in edit.splices(page)])
-    if all(edit.place.style in {"", "'", '"'} for edit in edits):
+    new = _spliced(page.text, chain.from_iterable(splices))
+    if all(edit.place.style is not None for edit in edits):
         return new
     expected = list(_expected(page.text, edits))
     if _reads_as(new, expected):
         return new
-    new = _spliced(page.text, [splice for edit in edits for splice in edit.splices(page, one_line=True)])
+    new = _spliced(page.text, chain.from_iterable(edit.splices(page, one_line=True) for edit in edits))
     if _reads_as(new, expected):
         return new
     which = ", ".join(edit.place.name for edit in edits if edit.place.style is None)
@@ -140,7 +146,7 @@ def _reads_as(text: str, expected: list[_Shape]) -> bool:
         return False
 
 
-def _spliced(text: str, splices: list[Splice]) -> str:
+def _spliced(text: str, splices: Iterable[Splice]) -> str:
     pieces, position = [], 0
     for splice in splices:
         pieces += [text[position : splice.start], splice.new]
@@ -148,21 +154,17 @@ def _spliced(text: str, splices: list[Splice]) -> str:
     return "".join([*pieces, text[position:]])
 
 
-def _changes(page: Page, edits: Iterable[_Edit], names: Names, file: str) -> Iterator[Change]:
-    for edit in edits:
-        place = edit.place
-        if all(page.text[splice.start : splice.end] == splice.new for splice in edit.splices(page)):
-            continue
-        old = place.value if place.style is not None else page.text[place.start : place.end]
-        yield Change(
-            feature="structured",
-            file=file,
-            place=place.path,
-            rule=place.name,
-            old=old,
-            new="null" if edit.value is None else edit.value,
-            sensitive=names.is_sensitive(place.name),
-        )
+def _change(page: Page, edit: _Edit, names: Names, file: str) -> Change:
+    place = edit.place
+    return Change(
+        feature="structured",
+        file=file,
+        place=place.path,
+        rule=place.name,
+        old=place.value if place.style is not None else page.text[place.start : place.end],
+        new="null" if edit.value is None else edit.value,
+        sensitive=names.is_sensitive(place.name),
+    )
 
 
 def _unit(text: str) -> int:

@@ -44,8 +44,7 @@ def scalar_splices(page: Page, place: Place, value: str | None) -> Iterator[Spli
         return
     where = Surroundings(in_flow=place.in_flow, margin=place.margin, old=old)
     new = scalar(value, place.style or "", where)
-    at_end = place.end >= len(page.text.rstrip("\r\n")) and not page.text.endswith("\n")
-    if at_end and new[0] in "|>" and value.endswith("\n") and place.style in {"|", ">"}:
+    if place.end == len(page.text) and new[0] in "|>" and value.endswith("\n"):
         new += page.newline
     yield Splice(start=place.body, end=place.end, new=_spaced(page, place, place.body, new))
 
