@@ -19,10 +19,10 @@ from agent.cli.options import FILE, plain_errors, variable_options, variables_fr
 def evaluate(text: str, **options: Any) -> None:
     """Print what TEXT comes to; `-` reads standard input."""
     with plain_errors():
-        from agent import evaluating
+        from agent.commands import evaluation
 
-        template = evaluating.read_standard_input() if text == "-" else text
-        answer = evaluating.evaluate(
+        template = evaluation.read_standard_input() if text == "-" else text
+        answer = evaluation.evaluate(
             template, variables_from(options), explain=options["explain"], reveal=options["reveal"]
         )
         click.echo(answer.text, nl=not answer.verbatim)
@@ -52,7 +52,7 @@ def extract(package: Path, folder: Path) -> None:
 def pack(folder: Path, package_id: str, package_version: str, into: Path) -> None:
     """Make FOLDER a reproducible package or bundle, Id.Version.zip."""
     with plain_errors():
-        from agent import packing
+        from agent.commands import packing
         from agent.report.wording import size
 
         packed = packing.pack(folder, into, package_id, package_version)

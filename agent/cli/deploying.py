@@ -49,13 +49,14 @@ def run(bundle: Path, plan_file: Path | None, wait: float, **options: Any) -> No
 def plan(bundle: Path, save: Path | None, **options: Any) -> None:
     """Show what `run` would do, and change nothing."""
     with reporting(options) as report:
-        from agent import deployment, showing
+        from agent import deployment
         from agent import plan as plans
+        from agent.commands import display
 
         found = deployment.plan(_request(bundle, report, options), report)
         if save is not None:
             plans.save(found, save)
-        report.result(showing.plan_lines(found), showing.as_json(found))
+        report.result(display.plan_lines(found), display.as_json(found))
 
 
 @click.command()

@@ -25,9 +25,9 @@ def variables() -> None:
 def encrypt(source: Path, target: Path, password_file: Path) -> None:
     """Write SOURCE, a plain variables file, encrypted to TARGET."""
     with plain_errors():
-        from agent import keeping
+        from agent.commands import variables_files
 
-        click.echo(f"{target}: {keeping.encrypt(source, target, password_file):,} variables, encrypted")
+        click.echo(f"{target}: {variables_files.encrypt(source, target, password_file):,} variables, encrypted")
 
 
 @variables.command()
@@ -37,9 +37,11 @@ def encrypt(source: Path, target: Path, password_file: Path) -> None:
 def decrypt(source: Path, target: Path, password_file: Path) -> None:
     """Write SOURCE, an encrypted variables file, in plain to TARGET."""
     with plain_errors():
-        from agent import keeping
+        from agent.commands import variables_files
 
-        click.echo(f"{target}: {keeping.decrypt(source, target, password_file):,} variables, in plain; keep it safe")
+        click.echo(
+            f"{target}: {variables_files.decrypt(source, target, password_file):,} variables, in plain; keep it safe"
+        )
 
 
 @variables.command(name="list")
@@ -47,9 +49,9 @@ def decrypt(source: Path, target: Path, password_file: Path) -> None:
 def list_(**options: Any) -> None:
     """Show the variables that these options give; sensitive values are masked."""
     with plain_errors():
-        from agent import keeping
+        from agent.commands import variables_files
 
-        for line in keeping.listing(variables_from(options)):
+        for line in variables_files.listing(variables_from(options)):
             click.echo(line)
 
 
@@ -65,18 +67,18 @@ def list_(**options: Any) -> None:
 def transform(folder: Path, **options: Any) -> None:
     """Apply the configuration features to FOLDER, as its sdi.yaml, these options and the variables say."""
     with reporting({**options, "output": "plain"}) as report:
-        from agent import transforming
+        from agent.commands import transformation
 
         known = variables_from(options)
         mask_secrets(known, report)
-        asked = transforming.Asked(
+        asked = transformation.Asked(
             substitute=options["substitute"],
             structured=options["structured"],
             config_transforms=options["config_transforms"],
             config_variables=options["config_variables"],
         )
-        done = transforming.transform_folder(folder, asked, known, report, write=not options["diff"])
-        show = transforming.diff_lines if options["diff"] else transforming.change_lines
+        done = transformation.transform_folder(folder, asked, known, report, write=not options["diff"])
+        show = transformation.diff_lines if options["diff"] else transformation.change_lines
         report.result(show(done, report), None)
 
 

@@ -17,11 +17,11 @@ from agent.cli.options import home_from, place_options, reporting
 def history(slot: str, limit: int, **options: Any) -> None:
     """Show what was deployed, the newest first."""
     with reporting(options) as report:
-        from agent import showing
+        from agent.commands import display
         from agent.journal import read_runs
 
         runs = read_runs(home_from(options) / "journal.db", slot.lower(), limit)
-        report.result(showing.history_lines(runs), showing.as_json(runs))
+        report.result(display.history_lines(runs), display.as_json(runs))
 
 
 @click.command()
@@ -30,12 +30,12 @@ def history(slot: str, limit: int, **options: Any) -> None:
 def doctor(registry: str, **options: Any) -> None:
     """See whether everything is there that a deployment needs."""
     with reporting(options) as report:
-        from agent import doctor as examination
-        from agent import showing
+        from agent.commands import display
+        from agent.commands import doctor as examination
 
         findings = examination.examine(options["host"], home_from(options), registry)
         status = 0 if all(finding.good for finding in findings) else 1
-        report.result(showing.finding_lines(findings), showing.as_json(findings), exit_code=status)
+        report.result(display.finding_lines(findings), display.as_json(findings), exit_code=status)
     sys.exit(status)
 
 

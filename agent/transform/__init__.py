@@ -12,7 +12,7 @@ from agent.errors import TransformError
 from agent.transform.changes import Change, ChangedFile, FeatureResult, NoMatch, Transformed
 from agent.transform.diff import unified_diff
 from agent.transform.files import Workspace
-from agent.transform.messages import Message, TransformFailure
+from agent.transform.messages import Message, TransformFailure, tell
 from agent.transform.settings import ResolvedTransforms, TransformSettings, settings_from
 from agent.variables import Variables
 
@@ -24,6 +24,7 @@ __all__ = [
     "TransformFailure",
     "TransformSettings",
     "Transformed",
+    "tell",
     "transform",
     "unified_diff",
 ]

@@ -82,6 +82,12 @@ class Transformed:
     files: tuple[ChangedFile, ...] = ()
     messages: tuple[Message, ...] = ()
 
+    @property
+    def summary(self) -> str:
+        """`7 changes in 3 files`."""
+        changes, files = len(self.changes), len(self.files)
+        return f"{changes} change{'' if changes == 1 else 's'} in {files} file{'' if files == 1 else 's'}"
+
 
 def settle(unmatched: NoMatch, policy: Policy | None, default: Level = "warn") -> tuple[Message, ...]:
     """The message for a rule without a match, none under `ignore`. TransformError under `fail`.

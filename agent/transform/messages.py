@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from agent.errors import TransformError
 
@@ -60,3 +60,22 @@ def warn(text: str) -> Message:
 def error(text: str) -> Message:
     """A line shown as an error; whether the run fails is said by an exception, not by this."""
     return Message(level="error", text=text)
+
+
+class Listener(Protocol):
+    """What takes the messages: the report."""
+
+    def verbose(self, text: str) -> None: ...
+
+    def info(self, text: str) -> None: ...
+
+    def warning(self, text: str) -> None: ...
+
+    def error(self, text: str) -> None: ...
+
+
+def tell(messages: Sequence[Message], listener: Listener) -> None:
+    """Pass on what the features said, each line at its level."""
+    say = {"verbose": listener.verbose, "info": listener.info, "warn": listener.warning, "error": listener.error}
+    for message in messages:
+        say[message.level](message.text)

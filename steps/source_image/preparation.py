@@ -14,8 +14,7 @@ from agent.packages import AcquiredPackage, acquire, extract, package_variables
 from agent.registry import ImageReference
 from agent.report.wording import size
 from agent.step import StepContext
-from agent.transform import Change, Transformed, TransformFailure, transform
-from agent.transforming import summary, tell
+from agent.transform import Change, Transformed, TransformFailure, tell, transform
 from agent.variables import Variable
 from steps.source_image.manifest import Recipe, SourceImage, image_reference, read_recipe
 
@@ -95,7 +94,7 @@ def _configure(
             tell(failure.messages, context.report)
             raise
         tell(transformed.messages, context.report)
-        context.report.detail(summary(transformed))
+        context.report.detail(transformed.summary)
         return transformed
 
 

@@ -11,7 +11,7 @@ import msgspec
 from agent.errors import InputError
 from agent.report import Report
 from agent.source import SDI, read_source
-from agent.transform import Message, Transformed, TransformFailure, TransformSettings, transform, unified_diff
+from agent.transform import Transformed, TransformFailure, TransformSettings, tell, transform, unified_diff
 from agent.transform.settings import ConfigTransformSettings
 from agent.variables import Variables
 
@@ -39,23 +39,10 @@ def transform_folder(folder: Path, asked: Asked, variables: Variables, report: R
     return transformed
 
 
-def tell(messages: Sequence[Message], report: Report) -> None:
-    """Pass on what the features said, each line at its level."""
-    say = {"verbose": report.verbose, "info": report.info, "warn": report.warning, "error": report.error}
-    for message in messages:
-        say[message.level](message.text)
-
-
 def change_lines(transformed: Transformed, report: Report) -> list[str]:
     """One line a change, secrets masked."""
     lines = [change.shown() for change in transformed.changes]
-    return [report.masker.mask(line) for line in lines] + [summary(transformed)]
-
-
-def summary(transformed: Transformed) -> str:
-    """`7 changes in 3 files`."""
-    changes, files = len(transformed.changes), len(transformed.files)
-    return f"{changes} change{'' if changes == 1 else 's'} in {files} file{'' if files == 1 else 's'}"
+    return [report.masker.mask(line) for line in lines] + [transformed.summary]
 
 
 def diff_lines(transformed: Transformed, report: Report) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from agent.doctor import Finding
+from agent.commands.doctor import Finding
 from agent.journal import RunRecord
 from agent.plan import Plan, PlannedContainer
 from agent.report.wording import size

@@ -1,0 +1,1 @@
+"""What the smaller commands do, one module each; deployments are in `agent/deployment.py`."""
