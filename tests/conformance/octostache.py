@@ -53,7 +53,7 @@ def _reason(case: Case) -> str | None:
         reason = operation(case, _variables(case))
     except DockwrightError as error:
         return _thrown(case, error)
-    except Exception as error:  # noqa: BLE001  a defect is a failed case, and the run goes on
+    except Exception as error:  # a defect is a failed case, and the run goes on
         return f"{type(error).__name__}: {error}"
     if case.get("throws"):
         return f"should fail with {case['throws']}"

@@ -10,7 +10,7 @@ from agent.variables.octostache.filters import Filter
 from agent.variables.octostache.parser import TemplateError, parse
 from agent.variables.octostache.rendering import Renderer
 from agent.variables.octostache.resolution import Scope
-from agent.variables.octostache.results import Evaluation, Trace
+from agent.variables.octostache.results import Evaluation, TooDeep, Trace
 from agent.variables.octostache.store import Store
 from agent.variables.octostache.syntax import Template, Token
 from agent.variables.variable import Variable
@@ -54,7 +54,7 @@ class Evaluator:
         try:
             value = Renderer(self._store, self._filters, traced=traced).render_whole(template, trace)
         except RecursionError as error:
-            raise VariablesError("the template or its variables are nested too deep") from error
+            raise TooDeep("the text or its variables are nested too deep; a variable may refer to itself") from error
         evaluation = Evaluation(
             value=value,
             error=_error(trace.missing) if value is not None and trace.missing else None,

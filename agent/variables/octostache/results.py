@@ -9,7 +9,7 @@ from agent.errors import RecursionInVariables, VariablesError
 
 MOST_TOKENS = 2_000_000
 MOST_CHARACTERS = 128 * 1024 * 1024
-MOST_NESTED = 80
+MOST_NESTED = 50
 MOST_CIRCLES = 10_000
 MOST_FILTER_SECONDS = 10.0
 

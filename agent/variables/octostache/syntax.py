@@ -166,11 +166,8 @@ class Template:
                 yield Text(literal)
 
     def needs(self) -> Iterator[Symbol]:
-        """The paths that are looked up whatever happens: those outside of all blocks."""
-        for token in self.gaps:
-            if isinstance(token, Substitution):
-                expression = token.expression
-                yield expression if isinstance(expression, Symbol) else expression.argument
+        """The paths that are looked up whatever happens: not those in the bodies of blocks."""
+        return (symbol for token in self.gaps for symbol in _certain(token))
 
 
 Path = tuple[str, int]
@@ -194,6 +191,31 @@ def symbol_of(steps: list[Step]) -> Symbol:
     names = [step.text for step in steps if isinstance(step, Identifier)]
     key = folded(".".join(names)) if len(names) == len(steps) else NO_KEY
     return Symbol(tuple(steps), key)
+
+
+def _certain(token: Block) -> Iterator[Symbol]:
+    if isinstance(token, Substitution):
+        yield from _in_expression(token.expression)
+    elif isinstance(token, Conditional):
+        yield from _in_expression(token.condition.left)
+    elif isinstance(token, Repetition):
+        yield from _in_expression(token.collection)
+    elif isinstance(token.postfix[0], Symbol):
+        yield from _in_expression(token.postfix[0])
+
+
+def _in_expression(expression: Expression) -> Iterator[Symbol]:
+    if isinstance(expression, Symbol):
+        for step in expression.steps:
+            if isinstance(step, SymbolIndex):
+                yield from _in_expression(step.symbol)
+        yield expression
+        return
+    yield from _in_expression(expression.argument)
+    for call in expression.calls:
+        for option in call.options:
+            if not isinstance(option, str):
+                yield from _certain(option)
 
 
 def _key(token: Block) -> str:

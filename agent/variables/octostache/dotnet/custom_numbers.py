@@ -12,7 +12,7 @@ _PARTS = re.compile(
     re.DOTALL,
 )
 _SCALES = {"%": 2, "‰": 3}
-_EXACT = Context(prec=1500, rounding=ROUND_HALF_UP)
+_EXACT = Context(prec=4000, rounding=ROUND_HALF_UP)
 
 
 @dataclass(frozen=True, kw_only=True)

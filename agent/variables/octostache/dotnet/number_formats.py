@@ -12,6 +12,8 @@ from agent.variables.octostache.dotnet.numbers import double_text, shortest_digi
 MOST_DIGITS = 1000
 """More places than anyone formats; .NET would write up to a thousand million."""
 
+LONGEST_FORM = 500
+
 _STANDARD = re.compile(r"([A-Za-z])([0-9]{0,9})")
 _EXACT = Context(prec=MOST_DIGITS + 400, rounding=ROUND_HALF_UP)
 
@@ -20,6 +22,8 @@ def format_number(value: Decimal | float | int, form: str) -> str | None:
     """The number in that form; None if the form is invalid for its type."""
     if isinstance(value, float) and not math.isfinite(value):
         return double_text(value)
+    if len(form) > LONGEST_FORM:
+        return None
     standard = _STANDARD.fullmatch(form)
     if not form:
         return _general(value, None, "E")

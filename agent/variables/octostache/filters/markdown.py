@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
     from markdown_it.utils import OptionsDict
 
-LONGEST = 1024 * 1024
+LONGEST = 256 * 1024
 
 _TAGS = {"~~": "del", "~": "sub", "^": "sup", "++": "ins", "==": "mark"}
 _MARKERS = {-place - 1: markup for place, markup in enumerate(_TAGS)}
@@ -28,7 +28,7 @@ _TRAILING = re.compile(r"(?:[?!.,:*_~'\"]|&[A-Za-z0-9]+;)+\Z")
 
 
 def to_html(value: str | None, options: tuple[str, ...]) -> str | None:
-    """HTML with one more newline at its end (as Octostache); None for more than a megabyte."""
+    """HTML with one more newline at its end (as Octostache); None for more than 256 K characters."""
     if value is None or options or len(value) > LONGEST:
         return None
     return str(_renderer().render(value.strip())) + "\n"
