@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from agent.transform.xdt.report import Problem
+
+MAXIMUM_CHARACTERS: Final = 16_384
 
 _CALL = re.compile(r"\s*(\w+)(?:\s*\((.*)\))?\s*", re.DOTALL)
 
 
 def parse_call(value: str) -> tuple[str, str]:
     """The name and the text between the outermost parentheses, `` if there is none."""
+    if len(value) > MAXIMUM_CHARACTERS:
+        raise Problem(f"Transform and Locator attributes may have at most {MAXIMUM_CHARACTERS:,} characters")
     found = _CALL.fullmatch(value)
     if found is None:
         raise Problem(

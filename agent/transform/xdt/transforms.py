@@ -146,7 +146,7 @@ def _replace(call: Call, found: Found) -> None:
     old = node_of(found)
     assert old.parent is not None
     copy = copy_of(call.step.element, call.run.transform)
-    call.changed(call.run.places.of(old), spelling(old), spelling(copy))
+    call.changed(call.run.places.of(old), spelling(old), outer_xml(copy))
     parent, following = old.parent, old.next
     call.run.target.remove(old)
     call.run.target.insert(parent, copy, following)
@@ -209,7 +209,7 @@ def _put(call: Call, parent: Element, before: Element | Leaf | None, *, after: b
         side = "after" if after else "beside"
         raise Problem(f"This document already has a document element; nothing can be put {side} it")
     copy = copy_of(call.step.element, call.run.transform)
-    call.changed(f"{call.run.places.of(parent)}/{copy.name}", None, spelling(copy))
+    call.changed(f"{call.run.places.of(parent)}/{copy.name}", None, outer_xml(copy))
     call.run.target.insert(parent, copy, before)
     call.run.report.verbose(f"Inserted '{copy.name}' element")
 

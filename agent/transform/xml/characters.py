@@ -11,6 +11,7 @@ NO_ENTITIES: Final[Mapping[str, str]] = {}
 _PREDEFINED: Final[Mapping[str, str]] = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
 _REFERENCE = re.compile(r"&(#[xX][0-9a-fA-F]+|#[0-9]+|[^;&\s]+);")
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_LONE_RETURN = re.compile(r"\r(?!\n)")
 _ATTRIBUTE_ESCAPES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\n": "&#xA;", "\r": "&#xD;"})
 _TEXT_ESCAPES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
@@ -35,7 +36,7 @@ def reference_attribute(value: str, quote: str = '"') -> str:
 def escape_text(value: str) -> str:
     """A value as it stands between tags; a lone carriage return as a reference, or it would be read as a newline."""
     escaped = value.translate(_TEXT_ESCAPES)
-    return escaped.replace("\r", "&#xD;") if "\r" in escaped else escaped
+    return _LONE_RETURN.sub("&#xD;", escaped) if "\r" in escaped else escaped
 
 
 def reference_text(value: str) -> str:

@@ -22,9 +22,10 @@ _LITERALS = r"""(?:[^"'<>\[\]]|"[^"]*+"|'[^']*+')*+"""
 DOCTYPE: Final = (
     rf"<!DOCTYPE{_LITERALS}(?:\[(?:[^\]\"'<%]|<!--(?s:.*?)-->|<\?(?s:.*?)\?>|<!{_LITERALS}>|%[^;\s]*+;?)*+\]\s*+)?>"
 )
-_PROLOG = re.compile(rf"(?:\s++|<\?(?s:.*?)\?>|<!--(?s:.*?)-->)*+({DOCTYPE})")
-_ENTITY = re.compile(r"""<!ENTITY\s+(%\s+)?([^\s%"']+)\s+(?:(SYSTEM|PUBLIC)\b|"([^"]*)"|'([^']*)')""")
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_SPACE_AND_NOTES: Final = r"(?:\s++|<\?(?s:.*?)\?>|<!--(?s:.*?)-->)*+"
+_PROLOG = re.compile(rf"\ufeff?{_SPACE_AND_NOTES}(?:({DOCTYPE})|<[^?!])")
+_DECLARATION = re.compile(rf"<!--.*?-->|<\?.*?\?>|(<!{_LITERALS}>)|(%[^;\s]*;?)", re.DOTALL)
+_ENTITY = re.compile(r"""<!ENTITY\s+([^\s%"'&]+)\s+(?:"([^"]*)"|'([^']*)')\s*>""")
 _REFERENCE = re.compile(r"&([^\s;&#][^\s;&]*);")
 
 
@@ -34,36 +35,38 @@ def check_doctype(text: str) -> Mapping[str, str]:
         return NO_ENTITIES
     found = _PROLOG.match(text)
     if found is None:
-        return _unread(text)
-    declared = _COMMENT.sub("", found.group(1))
+        line = text.count("\n", 0, text.index("<!DOCTYPE")) + 1
+        raise XmlError("the document type cannot be read, and so not be checked; correct or remove it", line, 1)
+    declared = found.group(1)
+    if declared is None:
+        return NO_ENTITIES
     entities: dict[str, str] = {}
-    for entity in _ENTITY.finditer(declared):
-        name, value = entity.group(2), entity.group(4) if entity.group(4) is not None else entity.group(5)
-        _check_entity(name, value, parameter=entity.group(1) is not None)
-        entities.setdefault(name, decode(value))
-    if "%" in re.sub(r"\"[^\"]*\"|'[^']*'", "", declared) or declared.count("<!ENTITY") > MAXIMUM_ENTITIES:
-        raise XmlError("the document type uses parameter entities, or too many entities; take them out of the file")
+    for declaration in _DECLARATION.finditer(declared.partition("[")[2]):
+        markup, parameter = declaration.groups()
+        if parameter is not None:
+            raise XmlError(f"the document type uses the parameter entity '{parameter}', which is refused; remove it")
+        if markup is not None and markup.startswith("<!ENTITY"):
+            name, value = _entity(markup)
+            entities.setdefault(name, value)
+    if len(entities) > MAXIMUM_ENTITIES:
+        raise XmlError(f"the document type declares more than {MAXIMUM_ENTITIES} entities; take some out")
     _check_expansion(text, entities)
     return entities
 
 
-def _unread(text: str) -> Mapping[str, str]:
-    """A DOCTYPE where none may stand, or a broken one: the parser will say so, if it comes to harm no one."""
-    if "<!ENTITY" in text:
-        line = text.count("\n", 0, text.index("<!DOCTYPE")) + 1
-        raise XmlError("the document type declares entities in a way that cannot be checked; remove it", line, 1)
-    return NO_ENTITIES
-
-
-def _check_entity(name: str, value: str | None, *, parameter: bool) -> None:
-    if parameter:
-        raise XmlError(f"the document type declares the parameter entity '{name}', which is refused; remove it")
-    if value is None:
-        raise XmlError(f"the entity '{name}' names something outside of the file, which is refused; remove it")
+def _entity(markup: str) -> tuple[str, str]:
+    found = _ENTITY.fullmatch(markup)
+    if found is None:
+        raise XmlError(
+            f"the document type declares a parameter or external entity, which is refused: {markup[:60]}; remove it"
+        )
+    name, value = found[1], found[2] if found[2] is not None else found[3]
     if len(value) > MAXIMUM_ENTITY_CHARACTERS:
         raise XmlError(f"the entity '{name}' is longer than {MAXIMUM_ENTITY_CHARACTERS:,} characters; shorten it")
-    if "&" in decode(value) or "<" in decode(value):
+    decoded = decode(value)
+    if "&" in decoded or "<" in decoded:
         raise XmlError(f"the entity '{name}' holds other entities or markup, which is refused; write its text out")
+    return name, decoded
 
 
 def _check_expansion(text: str, entities: Mapping[str, str]) -> None:

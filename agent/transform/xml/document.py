@@ -106,6 +106,7 @@ class XmlDocument:
 
     def set_content(self, element: Element, value: str) -> None:
         """Make an element hold nothing but a text; an only CDATA section stays one."""
+        element.fill()
         only = element.first
         if isinstance(only, Leaf) and only is element.last and only.kind in {"text", "cdata"} and only.value == value:
             return

@@ -150,7 +150,7 @@ class Element:
     @property
     def was_self_closed(self) -> bool:
         """Whether the start tag, as it was read, ends the element."""
-        return self.source[self.tag_end - 2] == "/" and not self.fresh
+        return not self.fresh and self.source[self.tag_end - 2] == "/"
 
     def attribute(self, name: str) -> Attribute | None:
         """The attribute of exactly that qualified name."""
