@@ -139,9 +139,17 @@ def _referenced(reference: re.Match[str], pattern: regex.Pattern[str]) -> str | 
     if reference["mark"]:
         return _MARKS[reference["mark"]]
     name = reference["number"] or reference["name"]
-    if name.isdigit() and len(name) < 6:
-        return int(name) if int(name) <= pattern.groups else reference[0]
-    return pattern.groupindex.get(name, reference[0])
+    if not name.isdigit():
+        return pattern.groupindex.get(name, reference[0])
+    numbered = _numbered(pattern)
+    return numbered[int(name)] if len(name) < 6 and int(name) < len(numbered) else reference[0]
+
+
+def _numbered(pattern: regex.Pattern[str]) -> list[int]:
+    """The groups in the order in which .NET numbers them: those with a name come last."""
+    named = set(pattern.groupindex.values())
+    groups = range(1, pattern.groups + 1)
+    return [0, *(group for group in groups if group not in named), *sorted(named)]
 
 
 def _expanded(piece: str | int, found: regex.Match[str], value: str) -> str:
