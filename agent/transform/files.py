@@ -41,7 +41,7 @@ class Workspace:
         pattern = self._relative_pattern(pattern)
         for root in self.roots:
             if is_literal(pattern):
-                names = [pattern] if (root / pattern).is_file() else []
+                names = [pattern] if _is_file(root / pattern) else []
             else:
                 names = matching(pattern, self.listing(root))
             found.update(dict.fromkeys(self.resolve(root / name) for name in names))
@@ -67,11 +67,13 @@ class Workspace:
 
     def is_folder(self, target: str) -> bool:
         """Whether a target names a folder of the tree."""
-        return is_literal(target) and (self.root / normalise(target)).is_dir()
+        folder = self.root / normalise(target)
+        return is_literal(target) and len(target) < 4096 and folder.is_relative_to(self.root) and folder.is_dir()
 
     def name(self, path: Path) -> str:
         """How messages and changes call a file: posix, relative to the tree, absolute outside of it."""
-        return (path.relative_to(self.root) if path.is_relative_to(self.root) else path).as_posix()
+        name = (path.relative_to(self.root) if path.is_relative_to(self.root) else path).as_posix()
+        return os.fsencode(name).decode("utf-8", "replace")
 
     def read(self, path: Path) -> bytes:
         """The file's bytes, as the features so far have left them."""
@@ -107,9 +109,9 @@ class Workspace:
         changed = self.changed()
         waiting: list[tuple[str, Path]] = []
         try:
-            for file in changed:
-                path = self.root / file.path
-                waiting.append((_write_beside(path, file), path))
+            for path, before in self._before.items():
+                if before != self._staged[path]:
+                    waiting.append((_write_beside(path, self._staged[path]), path))
             while waiting:
                 os.replace(*waiting[0])  # noqa: PTH105  the atomic one, by name
                 del waiting[0]
@@ -142,13 +144,24 @@ def _walk(root: Path) -> Iterator[str]:
     waiting = [""]
     while waiting:
         folder = waiting.pop()
-        with os.scandir(root / folder) as entries:
-            for entry in entries:
-                name = folder + entry.name
-                if entry.is_dir(follow_symlinks=False):
-                    waiting.append(name + "/")
-                elif entry.is_file():
-                    yield name
+        try:
+            with os.scandir(root / folder) as entries:
+                found = list(entries)
+        except OSError as error:
+            raise TransformError(f"the folder {root / folder} cannot be listed: {error.strerror}") from error
+        for entry in found:
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(f"{folder}{entry.name}/")
+            elif entry.is_file(follow_symlinks=False) or (entry.is_symlink() and _is_file(Path(entry.path))):
+                yield folder + entry.name
+
+
+def _is_file(path: Path) -> bool:
+    """Whether a path leads to a file; one that leads nowhere, in circles, or is too long does not."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _read(path: Path, name: str) -> bytes:
@@ -170,14 +183,14 @@ def _require_writable(path: Path, name: str) -> None:
         )
 
 
-def _write_beside(path: Path, file: ChangedFile) -> str:
+def _write_beside(path: Path, data: bytes) -> str:
     try:
         descriptor, beside = tempfile.mkstemp(prefix=".dockwright-", dir=path.parent)
     except OSError as error:
         raise _write_error(error, path) from error
     try:
         with os.fdopen(descriptor, "wb") as stream:
-            stream.write(file.after)
+            stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
         _keep_mode_and_owner(path, beside)

@@ -20,6 +20,8 @@ _MAGIC = re.compile(r"[*?\[{]")
 
 def matching(pattern: str, names: Iterable[str]) -> list[str]:
     """The names (posix, relative) that match, in their order. TransformError for a pattern beyond all bounds."""
+    if "\0" in pattern:
+        return []
     expression = compile_glob(pattern)
     return [name for name in names if expression.match(name)]
 
