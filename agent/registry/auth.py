@@ -72,7 +72,7 @@ def _token(
     challenge: Challenge, registry: Origin, scope: str, credentials: Credentials | None, transport: Transport
 ) -> str:
     origin, path, query = _realm(challenge.parameters.get("realm", ""), registry)
-    wanted = [("service", challenge.parameters.get("service", "")), ("scope", scope)]
+    wanted = [("service", challenge.parameters.get("service", "")), *(("scope", one) for one in scope.split())]
     asked = [(name, value) for name, value in wanted if value]
     if credentials is not None and credentials.username == IDENTITY_TOKEN:
         request = _refresh(path, asked, credentials)
