@@ -14,13 +14,14 @@ from agent.transform.xml.namespaces import prefixes_of
 
 def run_transforms(run: Run) -> None:
     """Apply the whole transform file. XdtFatal if it cannot even be begun."""
-    if not _speaks_xdt(run):
+    prefixes = _xdt_prefixes(run)
+    if not prefixes:
         run.report.normal(
             "The expected namespace http://schemas.microsoft.com/XML-Document-Transform was not found in the "
             "transform file"
         )
         return
-    _prepare(run)
+    _prepare(run, prefixes)
     top = run.transform.top
     waiting = [] if top is None else [Step(run, top, None)]
     while waiting:
@@ -29,20 +30,22 @@ def run_transforms(run: Run) -> None:
             waiting.extend(reversed([Step(run, child, step) for child in step.element.elements()]))
 
 
-def _speaks_xdt(run: Run) -> bool:
-    return any(
-        attribute.declares is not None and attribute.value == NAMESPACE
+def _xdt_prefixes(run: Run) -> set[str]:
+    """The prefixes that mean XDT's namespace, anywhere in the transform file; `` if it is a default namespace."""
+    return {
+        attribute.declares
         for element in run.transform.read_elements
         if element.may_declare()
         for attribute in element.attributes
-    )
+        if attribute.declares is not None and attribute.value == NAMESPACE
+    }
 
 
-def _prepare(run: Run) -> None:
+def _prepare(run: Run, prefixes: set[str]) -> None:
     """Look at every element in XDT's own namespace: imports must make sense, others are not known."""
     for element in run.transform.read_elements:
         prefix = element.name.rpartition(":")[0]
-        if prefixes_of(element).get(prefix) != NAMESPACE:
+        if prefix not in prefixes or prefixes_of(element).get(prefix) != NAMESPACE:
             continue
         if element.local != "Import":
             run.report.warning(f"Unknown tag '{element.name}'", run.in_transform(element))
@@ -52,9 +55,8 @@ def _prepare(run: Run) -> None:
         except Problem as problem:
             place = problem.place or run.in_transform(element)
             run.report.error(str(problem), place)
-            raise XdtFatal(
-                f"{place.file}, line {place.line}: {problem}", messages=tuple(run.report.messages)
-            ) from problem
+            text = f"{place.file}, line {place.line}: {problem}"
+            raise XdtFatal(text, messages=tuple(run.report.messages)) from problem
 
 
 def _handle(step: Step) -> bool:

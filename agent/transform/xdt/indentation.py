@@ -206,7 +206,7 @@ def _one_tab(indents: list[str]) -> str:
     for lower, upper in zip(indents[-2::-1], indents[:0:-1], strict=True):
         if upper.startswith(lower):
             return upper[len(lower) :]
-    return _tab_of(indents[0])
+    return _tab_of(indents[0] if indents else "")
 
 
 def _tab_of(indent: str) -> str:

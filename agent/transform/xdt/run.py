@@ -13,7 +13,7 @@ from agent.transform.xdt.copies import NAMESPACE
 from agent.transform.xdt.locators import DEFAULT_PREFIX, Locator, parent_path, parse_locator, target_path
 from agent.transform.xdt.report import Place, Problem, Report
 from agent.transform.xml.document import Positions, XmlDocument
-from agent.transform.xml.mirror import Found, parse_strictly
+from agent.transform.xml.mirror import Found, TextRun, parse_strictly
 from agent.transform.xml.namespaces import prefixes_of
 from agent.transform.xml.nodes import Attribute, Element, Leaf
 from agent.transform.xml.places import Places
@@ -172,7 +172,9 @@ def first_element(found: Sequence[Found]) -> Element:
 
 
 def node_of(found: Found) -> Element | Leaf:
-    """The node itself, which must have a parent."""
+    """The node itself, which must have a parent; of a run of text, the first piece."""
+    if isinstance(found, TextRun):
+        found = found.pieces()[0]
     if isinstance(found, Element | Leaf) and found.parent is not None:
         return found
-    raise Problem("The node has no parent of its own (an attribute or text), so it cannot be taken out or replaced")
+    raise Problem("An attribute has no parent node, so it cannot be taken out or replaced; use RemoveAttributes")

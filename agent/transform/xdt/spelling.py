@@ -10,7 +10,7 @@ from agent.transform.xml.nodes import Leaf
 _ENTITY = re.compile(r"(&(?!#|lt;|gt;|amp;|quot;|apos;)[^;\s]+;)")
 _INSTRUCTION = re.compile(r"<\?(\S+?)(?:\s+(.*?))?\?>", re.DOTALL)
 _PSEUDO_ATTRIBUTE = re.compile(r"""\b(version|encoding|standalone)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
-_DOCTYPE = re.compile(r"<!DOCTYPE\s+(\S+?)\s*(\[.*)", re.DOTALL)
+_DOCTYPE = re.compile(r"<!DOCTYPE\s+([^\s\[>]+)\s*(\[.*\])?\s*>", re.DOTALL)
 _EXTERNAL = re.compile(
     r"""<!DOCTYPE\s+(\S+)\s+(SYSTEM|PUBLIC)\s+("[^"]*"|'[^']*')(?:\s+("[^"]*"|'[^']*'))?\s*(\[.*\])?\s*>""", re.DOTALL
 )
@@ -64,4 +64,4 @@ def _doctype(raw: str) -> str:
         identifiers = " ".join(f'"{part[1:-1]}"' for part in (first, second) if part)
         return f"<!DOCTYPE {name} {kind} {identifiers}{subset or '[]'}>"
     internal = _DOCTYPE.fullmatch(raw)
-    return raw if internal is None else f"<!DOCTYPE {internal.group(1)}{internal.group(2)}"
+    return raw if internal is None else f"<!DOCTYPE {internal.group(1)}{internal.group(2) or '[]'}>"

@@ -145,6 +145,8 @@ def _replace(call: Call, found: Found) -> None:
     _warn_of_many(call)
     old = node_of(found)
     assert old.parent is not None
+    if not old.parent.name and not isinstance(old, Element):
+        raise Problem("This document already has a document element; nothing else can be put beside it")
     copy = copy_of(call.step.element, call.run.transform)
     call.changed(call.run.places.of(old), spelling(old), outer_xml(copy))
     parent, following = old.parent, old.next

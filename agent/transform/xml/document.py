@@ -145,16 +145,35 @@ class XmlDocument:
             twins.insert_twin(self.mirror, node)
         elif isinstance(node, Element):
             twins.set_top(self.mirror, node)
+        else:
+            twins.insert_around_top(self.mirror, node)
 
     def remove(self, node: Element | Leaf) -> None:
         """Take a node out; the space around it stays."""
-        if node.parent is None:
+        parent = node.parent
+        if parent is None:
             return
-        if node.parent.name:
+        run = self._run_of(node)
+        if node.index >= 0 and parent.name:
             twins.remove_twin(self.mirror, node)
         elif isinstance(node, Element):
             twins.set_top(self.mirror, None)
+        elif node.index >= 0:
+            twins.remove_around_top(self.mirror, node)
         detach(node)
+        if run is not None:
+            twins.set_run(self.mirror, run, "".join(piece.value for piece in run.pieces()))
+
+    @staticmethod
+    def _run_of(node: Element | Leaf) -> TextRun | None:
+        """The run that a text or CDATA node is part of."""
+        if isinstance(node, Element) or node.kind not in {"text", "cdata"} or not node.parent or not node.parent.name:
+            return None
+        node.parent.fill()
+        after = node.previous
+        while isinstance(after, Leaf) and after.kind in {"text", "cdata"}:
+            after = after.previous
+        return TextRun(parent=node.parent, after=after)
 
     def _clark(self, attribute: Attribute) -> str:
         return clark_name(attribute, prefixes_of(attribute.owner))

@@ -135,7 +135,8 @@ class Mirror:
         top = self.top
         above = list(top.itersiblings(preceding=True))
         self._twins = [*reversed(above), *top.iter(), *top.itersiblings()]
-        assert len(self._twins) == len(self._mirrored), "lxml and the scanner see different documents"
+        if len(self._twins) != len(self._mirrored):
+            raise XmlError("the file is XML of a kind that cannot be changed safely; please report it")
         self._nodes = dict(zip(self._twins, self._mirrored, strict=True))
 
 

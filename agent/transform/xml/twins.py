@@ -73,12 +73,31 @@ def set_top(mirror: Mirror, element: Element | None) -> None:
         mirror.top = None
         return
     pairs = list(_build(element))
-    top = mirror.top = pairs[0][1]
+    mirror.top = pairs[0][1]
     for one, its in pairs:
         mirror.add(one, its)
+    _arrange(mirror, element)
+
+
+def insert_around_top(mirror: Mirror, leaf: Leaf) -> None:
+    """Put the twin of a comment or an instruction, new and in its place, beside the document element."""
+    mirror.add(leaf, _leaf_twin(leaf))
+    if mirror.top is not None:
+        top = mirror.node(mirror.top)
+        assert isinstance(top, Element)
+        _arrange(mirror, top)
+
+
+def remove_around_top(mirror: Mirror, leaf: Leaf) -> None:
+    """Take out the twin of a comment or an instruction beside the document element."""
+    etree.Element("elsewhere").append(mirror.twin(leaf))
+
+
+def _arrange(mirror: Mirror, element: Element) -> None:
+    """Put what stands around the document element in order."""
     assert element.parent is not None
+    top = last = mirror.twin(element)
     above = True
-    last = top
     for node in element.parent.children():
         if node is element:
             above = False
