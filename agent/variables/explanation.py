@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 
 from agent.variables.octostache import (
     Evaluator,
@@ -98,6 +97,8 @@ def _filters(template: Template) -> Iterator[str]:
 
 def _suggested(name: str, names: Iterable[str]) -> str:
     """`; did you mean 'X'?`, if there is something like it; of very many names only the first are compared."""
+    from difflib import get_close_matches
+
     lowered = {each.lower(): each for _, each in zip(range(_MOST_NAMES), names, strict=False)}
     close = get_close_matches(name.lower()[:200], lowered, n=1, cutoff=0.75)
     return f"; did you mean '{lowered[close[0]]}'?" if close else ""

@@ -20,7 +20,7 @@ from agent.variables import Variables
 TOKENS = 20_000
 NAMES = 10_000
 SIZE = 1_000_000
-ROUNDS = 7
+ROUNDS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,34 +52,27 @@ def main() -> int:
 
 def from_scratch() -> Measurement:
     """Parse, bind the variables, render: a template and variables that were never seen before."""
-    rounds = iter(range(10_000))
-
-    def ours() -> None:
-        salt = next(rounds)
-        variables = Variables.of(values(NAMES))
-        finished(variables.evaluate(template("#{", "}", TOKENS, NAMES, salt)).value)
-
-    def theirs() -> None:
-        salt = next(rounds)
-        source = template("{{ ", " }}", TOKENS, NAMES, salt)
-        finished(Environment(autoescape=False, keep_trailing_newline=True).from_string(source).render(values(NAMES)))
-
-    return measured("1 MB, 20,000 tokens, 10,000 variables, parse included, to jinja2", ours, theirs, 3)
+    given = values(NAMES)
+    pairs = [
+        (
+            seconds(rendering(template("#{", "}", TOKENS, NAMES, salt), given)),
+            seconds(jinja_rendering(template("{{ ", " }}", TOKENS, NAMES, salt), given)),
+        )
+        for salt in range(ROUNDS)
+    ]
+    return measured("1 MB, 20,000 tokens, 10,000 variables, parse included, to jinja2", pairs, 3)
 
 
 def twice_the_size() -> Measurement:
     """Twice the template and twice the variables."""
-    rounds = iter(range(10_000, 20_000))
-
-    def rendering(factor: int) -> Callable[[], None]:
-        def render() -> None:
-            variables = Variables.of(values(factor * NAMES))
-            source = template("#{", "}", factor * TOKENS, factor * NAMES, next(rounds))
-            finished(variables.evaluate(source).value)
-
-        return render
-
-    return measured("twice the template and variables, to once", rendering(2), rendering(1), 2.2)
+    pairs = [
+        (
+            seconds(rendering(template("#{", "}", 2 * TOKENS, 2 * NAMES, salt), values(2 * NAMES))),
+            seconds(rendering(template("#{", "}", TOKENS, NAMES, salt), values(NAMES))),
+        )
+        for salt in range(100, 100 + 3 * ROUNDS)
+    ]
+    return measured("twice the template and variables, to once", pairs, 2.2)
 
 
 def cached() -> Measurement:
@@ -92,20 +85,30 @@ def cached() -> Measurement:
     given = values(NAMES)
     if variables.evaluate(source).value != compiled.render(given):
         raise SystemExit("both should render the same")
-    return measured(
-        "the same again, cached, to jinja2 compiled",
-        lambda: finished(variables.evaluate(source).value),
-        lambda: finished(compiled.render(given)),
-        4,
-    )
+    pairs = [
+        (
+            seconds(lambda: finished(variables.evaluate(source).value)),
+            seconds(lambda: finished(compiled.render(given))),
+        )
+        for _ in range(3 * ROUNDS)
+    ]
+    return measured("the same again, cached, to jinja2 compiled", pairs, 4)
 
 
-def measured(name: str, ours: Callable[[], None], theirs: Callable[[], None], at_most: float) -> Measurement:
-    pairs = [(seconds(ours), seconds(theirs)) for _ in range(ROUNDS)]
+def rendering(source: str, given: dict[str, str | None]) -> Callable[[], None]:
+    return lambda: finished(Variables.of(given).evaluate(source).value)
+
+
+def jinja_rendering(source: str, given: dict[str, str | None]) -> Callable[[], None]:
+    environment = Environment(autoescape=False, keep_trailing_newline=True)
+    return lambda: finished(environment.from_string(source).render(given))
+
+
+def measured(name: str, pairs: list[tuple[float, float]], at_most: float) -> Measurement:
     return Measurement(
         name=name,
-        ours=statistics.median(pair[0] for pair in pairs),
-        theirs=statistics.median(pair[1] for pair in pairs),
+        ours=statistics.median(ours for ours, _ in pairs),
+        theirs=statistics.median(theirs for _, theirs in pairs),
         at_most=at_most,
     )
 
@@ -120,12 +123,12 @@ def seconds(work: Callable[[], None]) -> float:
 def template(start: str, end: str, tokens: int, names: int, salt: int) -> str:
     """Text of about 50 characters for each token; `salt` makes it differ from all others."""
     filler = "x" * (SIZE // TOKENS - 16)
-    lines = (f"{filler}{start}Name{place % names}{end}\n" for place in range(tokens))
+    lines = (f"{filler}{start}Name{place % names:05d}{end}\n" for place in range(tokens))
     return f"{salt}\n" + "".join(lines)
 
 
 def values(names: int) -> dict[str, str | None]:
-    return {f"Name{place}": f"value {place}" for place in range(names)}
+    return {f"Name{place:05d}": f"value {place}" for place in range(names)}
 
 
 def finished(text: str | None) -> None:

@@ -42,8 +42,8 @@ _Read = TypeVar("_Read")
 _PART = r"[A-Za-z0-9_\-:/~()@]++"
 _SIMPLE = re.compile(rf"([^#]*+)#\{{((?!/){_PART}(?:\.{_PART})*+)\}}")
 
-_REMEMBERED = 256
-_LONGEST_REMEMBERED = 4 * 1024 * 1024
+_SMALL = 4096
+_LARGE = 4 * 1024 * 1024
 
 
 class TemplateError(VariablesError):
@@ -53,15 +53,21 @@ class TemplateError(VariablesError):
 def parse(text: str, halt_on_error: bool = True) -> Template:
     """The template; TemplateError where no token can be read.
 
-    With `halt_on_error` false what cannot be read stays as text. Small templates are remembered.
+    With `halt_on_error` false what cannot be read stays as text. The last templates are remembered, few of the
+    large ones.
     """
-    if len(text) > _LONGEST_REMEMBERED:
-        return _parse(text, halt_on_error)
-    return _remembered(text, halt_on_error)
+    if len(text) <= _SMALL:
+        return _small(text, halt_on_error)
+    return _large(text, halt_on_error) if len(text) <= _LARGE else _parse(text, halt_on_error)
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def _remembered(text: str, halt_on_error: bool) -> Template:
+@lru_cache(maxsize=1024)
+def _small(text: str, halt_on_error: bool) -> Template:
+    return _parse(text, halt_on_error)
+
+
+@lru_cache(maxsize=4)
+def _large(text: str, halt_on_error: bool) -> Template:
     return _parse(text, halt_on_error)
 
 
@@ -73,24 +79,40 @@ def _plain(text: str) -> Template | None:
     """A template of text and mere names only, which most are; None for any other."""
     pieces: list[str] = []
     keys: list[str] = []
-    paths: list[tuple[str, int]] = []
+    known: dict[str, str] = {}
     position = 0
     while True:
         simple = _SIMPLE.match(text, position)
         if simple is not None:
             literal, path = simple[1], simple[2]
-            keys.append(path.upper())
-            start, position = simple.start(2), simple.end()
+            position = simple.end()
         else:
             literal, start = _text_run(text, position)
             token = plain_token.match(text, start)
             if token is None:
                 pieces.append(literal)
-                return Template(pieces, keys, [], paths) if start == len(text) else None
-            path, start, position = token["path"], token.start("path"), token.end()
-            keys.append(symbol_at(path, start).key)
+                return Template(pieces, keys, partial(_plain_tokens, text)) if start == len(text) else None
+            path, position = token["path"], token.end()
+        key = known.get(path)
+        if key is None:
+            key = known[path] = symbol_at(path, 0).key
         pieces += (literal, "")
-        paths.append((path, start))
+        keys.append(key)
+
+
+def _plain_tokens(text: str) -> tuple[Token, ...]:
+    """The tokens of a text that has nothing but names in it."""
+    tokens: list[Token] = []
+    position = 0
+    while True:
+        literal, start = _text_run(text, position)
+        if literal:
+            tokens.append(Text(literal))
+        found = plain_token.match(text, start)
+        if found is None:
+            return tuple(tokens)
+        tokens.append(Substitution(symbol_at(found["path"], found.start("path"))))
+        position = found.end()
 
 
 def _text_run(text: str, position: int) -> tuple[str, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 import msgspec
@@ -122,16 +122,14 @@ class Template:
     of a mere name, `keys` has the name's key (else NO_KEY), so that most gaps are filled in one go.
     """
 
-    __slots__ = ("_paths", "_tokens", "keys", "pieces")
+    __slots__ = ("_build", "_tokens", "keys", "pieces")
 
-    def __init__(
-        self, pieces: list[str], keys: list[str], tokens: Sequence[Token], paths: Sequence[Path] = ()
-    ) -> None:
-        """`paths` stand for the tokens of a template of text and mere names; they are built when asked for."""
+    def __init__(self, pieces: list[str], keys: list[str], build: Callable[[], Sequence[Token]]) -> None:
+        """`build` yields the tokens when they are asked for, which most templates' never are."""
         self.pieces = pieces
         self.keys = keys
-        self._tokens = tokens
-        self._paths = paths
+        self._build = build
+        self._tokens: Sequence[Token] | None = None
 
     @classmethod
     def of(cls, tokens: Sequence[Token]) -> Template:
@@ -145,12 +143,12 @@ class Template:
                 pieces += ("".join(literals), "")
                 keys.append(_key(token))
                 literals.clear()
-        return cls([*pieces, "".join(literals)], keys, tokens)
+        return cls([*pieces, "".join(literals)], keys, lambda: tokens)
 
     @property
     def tokens(self) -> Sequence[Token]:
-        if not self._tokens:
-            self._tokens = tuple(self._built())
+        if self._tokens is None:
+            self._tokens = self._build()
         return self._tokens
 
     @property
@@ -158,20 +156,10 @@ class Template:
         """The tokens that are not text."""
         return (token for token in self.tokens if not isinstance(token, Text))
 
-    def _built(self) -> Iterator[Token]:
-        for place, literal in enumerate(self.pieces):
-            if place % 2:
-                yield Substitution(symbol_at(*self._paths[place // 2]))
-            elif literal:
-                yield Text(literal)
-
     def needs(self) -> Iterator[Symbol]:
         """The paths that are looked up whatever happens: not those in the bodies of blocks."""
         return (symbol for token in self.gaps for symbol in _certain(token))
 
-
-Path = tuple[str, int]
-"""The text of a path made of names only, and its offset in the template."""
 
 NO_KEY = "#"
 """What no name's key can be."""
