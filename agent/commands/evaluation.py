@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from agent.errors import InputError
 from agent.report import Masker
-from agent.variables import Variables
+from agent.report.masking import MASK
+from agent.variables import TokenExplanation, Variables
 
 UNRESOLVED_EXIT = 4
 
@@ -28,7 +29,7 @@ def evaluate(template: str, variables: Variables, *, explain: bool, reveal: bool
     Sensitive values, and those computed from one, are masked unless they are to be revealed.
     """
     if explain:
-        return _explained(template, variables)
+        return _explained(template, variables, reveal=reveal)
     evaluation = variables.evaluate(template)
     mask = str if reveal else Masker(variables.sensitive_values()).mask
     complaints = (mask(evaluation.error),) if evaluation.error else ()
@@ -49,5 +50,15 @@ def read_standard_input() -> str:
         raise InputError(f"the template on standard input is not UTF-8 (byte {error.start})") from error
 
 
-def _explained(template: str, variables: Variables) -> Answer:
-    return Answer(text="\n".join(str(token) for token in variables.explain(template)))
+def _explained(template: str, variables: Variables, *, reveal: bool) -> Answer:
+    """Token by token: what it came to, the variables that went into it with their sources, or why it did not."""
+    mask = str if reveal else Masker(variables.sensitive_values()).mask
+    blocks = [_block(token, reveal=reveal) for token in variables.explain(template)]
+    return Answer(text=mask("\n".join(blocks)) if blocks else "there is no token in the text")
+
+
+def _block(token: TokenExplanation, *, reveal: bool) -> str:
+    value = MASK if token.sensitive and not reveal else repr(token.value)
+    lines = [token.token, f"    unresolved: {token.reason}" if token.reason else f"    = {value}"]
+    lines += [f"    {name} from {source or 'an unnamed place'}" for name, source in token.sources]
+    return "\n".join(lines)
