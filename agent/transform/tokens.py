@@ -6,6 +6,7 @@ The language itself decides what a token is (`agent/variables`); whoever uses th
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 
 _TEXT = re.compile(r"##(?=#\{.)|##\{|#\{|#.|#\Z", re.DOTALL)
 _INSIDE = re.compile(r'#\{|\}|\\"|"[^"#]*"')
@@ -17,8 +18,7 @@ Span = tuple[int, int]
 
 def top_level_tokens(text: str) -> list[Span]:
     """The outermost tokens and blocks, and the escapes `##{`, in order. One pass, whatever stays open."""
-    spans: list[Span] = []
-    open_blocks: list[tuple[str, int, int]] = []
+    scan = _Scan(text=text)
     position, prefix = 0, 0
     while match := _TEXT.search(text, position):
         start, position = match.span()
@@ -26,44 +26,58 @@ def top_level_tokens(text: str) -> list[Span]:
             prefix = 2
             continue
         if match[0] == "##{":
-            spans.append(match.span())
+            scan.spans.append(match.span())
         elif match[0] == "#{":
-            position = _token(text, start - prefix, start, spans, open_blocks)
+            position = scan.token(start - prefix, start)
         prefix = 0
-    return spans
+    return scan.spans
 
 
-def _token(text: str, begin: int, start: int, spans: list[Span], blocks: list[tuple[str, int, int]]) -> int:
-    """Note the token at `start`; where to go on. A closing token takes in all spans since its opening one."""
-    if closing := _CLOSING.match(text, start):
-        kinds = [kind for kind, _, _ in blocks[-64:]]
-        if closing[1] in kinds:
-            while (block := blocks.pop())[0] != closing[1]:
-                pass
-            del spans[block[2] :]
-            spans.append((block[1], closing.end()))
-        return closing.end()
-    end = _token_end(text, start)
-    if end < 0:
-        return start + 2
-    if opening := _OPENING.match(text, start):
-        blocks.append((opening[1].lower(), begin, len(spans)))
-    spans.append((begin, end))
-    return end
+@dataclass(kw_only=True)
+class _Scan:
+    """`blocks` are those still open: their kind, where they begin, and how many spans came before them."""
 
+    text: str
+    spans: list[Span] = field(default_factory=list)
+    blocks: list[tuple[str, int, int]] = field(default_factory=list)
+    ends: dict[int, int] = field(default_factory=dict)
 
-def _token_end(text: str, start: int) -> int:
-    """Just behind the brace that closes the token at `start`; -1 if none does within a token's length."""
-    depth, position, limit = 0, start, min(len(text), start + 4096)
-    while match := _INSIDE.search(text, position, limit):
-        position = match.end()
-        if match[0] == "#{":
-            depth += 1
-        elif match[0] == "}":
-            depth -= 1
-            if depth == 0:
-                return position
-        elif match[0] == '\\"':
-            closing = text.find('\\"', position, limit)
-            position = closing + 2 if closing >= 0 else position
-    return -1
+    def token(self, begin: int, start: int) -> int:
+        """Note the token at `start`; where to go on. A closing token takes in all spans since its opening one."""
+        if closing := _CLOSING.match(self.text, start):
+            self.close(closing)
+            return closing.end()
+        if start not in self.ends:
+            self.find_ends(start)
+        end = self.ends[start]
+        if end < 0:
+            return start + 2
+        if opening := _OPENING.match(self.text, start):
+            self.blocks.append((opening[1].lower(), begin, len(self.spans)))
+        self.spans.append((begin, end))
+        return end
+
+    def close(self, closing: re.Match[str]) -> None:
+        if closing[1] not in (kind for kind, _, _ in self.blocks[-64:]):
+            return
+        while (block := self.blocks.pop())[0] != closing[1]:
+            pass
+        del self.spans[block[2] :]
+        self.spans.append((block[1], closing.end()))
+
+    def find_ends(self, start: int) -> None:
+        """Just behind the brace that closes the token at `start` and each one in it; -1 where none does."""
+        waiting: list[int] = []
+        position = start
+        while match := _INSIDE.search(self.text, position):
+            position = match.end()
+            if match[0] == "#{":
+                waiting.append(match.start())
+            elif match[0] == "}":
+                self.ends[waiting.pop()] = position
+                if not waiting:
+                    return
+            elif match[0] == '\\"':
+                closing = self.text.find('\\"', position)
+                position = closing + 2 if closing >= 0 else position
+        self.ends.update(dict.fromkeys(waiting, -1))
