@@ -3,22 +3,9 @@
 from __future__ import annotations
 
 from agent.inputs import Missing
+from agent.labels import LABELLED
 from agent.step import Deployment, DeploymentKind
 from agent.variables import Variables
-
-LABELLED = (
-    "Octopus.Space.Id",
-    "Octopus.Project.Id",
-    "Octopus.Project.Name",
-    "Octopus.Environment.Id",
-    "Octopus.Environment.Name",
-    "Octopus.Deployment.Id",
-    "Octopus.RunbookRun.Id",
-    "Octopus.Release.Number",
-    "Octopus.Step.Id",
-    "Octopus.Step.Name",
-    "Octopus.Action.Id",
-)
 
 
 def identify(variables: Variables, fallback_step: str, missing: Missing) -> Deployment:

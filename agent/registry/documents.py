@@ -107,19 +107,19 @@ def read_document(body: bytes, content_type: str, where: str) -> Manifest | Inde
 class _Outline(msgspec.Struct, rename="camel"):
     schema_version: int = 0
     media_type: str = ""
-    manifests: msgspec.Raw | None = None
-    layers: msgspec.Raw | None = None
-    fs_layers: msgspec.Raw | None = None
+    manifests: msgspec.Raw = msgspec.Raw()
+    layers: msgspec.Raw = msgspec.Raw()
+    fs_layers: msgspec.Raw = msgspec.Raw()
 
 
 def _kind(body: bytes, content_type: str, where: str) -> str:
     outline = _decoded(body, _Outline, where)
-    if content_type.startswith(_SCHEMA_1) or outline.schema_version == 1 or outline.fs_layers is not None:
+    if content_type.startswith(_SCHEMA_1) or outline.schema_version == 1 or bytes(outline.fs_layers):
         raise RegistryError(f"{where} is kept in the old format, schema 1; push it anew with a Docker of today")
     kind = outline.media_type or content_type
     if outline.media_type and content_type in MANIFEST_TYPES and content_type != outline.media_type:
         raise RegistryError(f"{where}: the registry says it is {content_type}, it says {outline.media_type[:100]}")
-    if outline.manifests is not None and outline.layers is not None:
+    if bytes(outline.manifests) and bytes(outline.layers):
         raise RegistryError(f"{where} could be one image or an index of several; it is not used")
     if kind in MANIFEST_TYPES and outline.schema_version == 2:
         return kind

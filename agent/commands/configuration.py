@@ -1,0 +1,141 @@
+"""`dockwright configure`: the next environment's image from the release's image, straight in the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from agent.errors import InputError
+from agent.images import Configured, ConfigureRequest, LayerCache, configure
+from agent.labels import LABELLED
+from agent.registry import ImageReference, RegistryClient, find_credentials
+from agent.report import Report
+from agent.report.wording import size
+from agent.transform import TransformFailure, TransformSettings, tell, transform
+from agent.transform.globs import compile_glob, normalise
+from agent.transform.settings import ConfigTransformSettings, ResolvedTransforms, settings_from
+from agent.variables import Variables
+from agent.workspace import work_folder
+
+_XML_FILES = "**/*.config"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """The command line. Globs are paths in the image, with or without the root or a drive in front.
+
+    Without `files`, those are taken out of the image that the features speak of. `repository` is where the new
+    image goes, "" for where the old one is.
+    """
+
+    image: str
+    tag: str
+    repository: str = ""
+    platform: str = ""
+    files: Sequence[str] = ()
+    previous: Sequence[str] = ()
+    substitute: Sequence[str] = ()
+    structured: Sequence[str] = ()
+    config_transforms: bool = False
+    config_variables: bool = False
+
+
+def configure_image(asked: Asked, variables: Variables, home: Path, report: Report) -> Configured:
+    """Make the image and push it. What the features have to say goes to the report."""
+    base = ImageReference.parse(asked.image)
+    target = ImageReference.parse(f"{base.registry}/{asked.repository or base.repository}").with_tag(asked.tag)
+    settings = _settings(asked)
+    resolved = settings_from(settings, variables)
+    with work_folder(home) as work, RegistryClient(base.registry, find_credentials(base.registry)) as client:
+        request = ConfigureRequest(
+            base=base,
+            target=target,
+            files=tuple(map(_path, asked.files)) or tuple(dict.fromkeys(_spoken_of(resolved))),
+            compile_glob=compile_glob,
+            transform=lambda tree: _transform(tree, settings, variables, report),
+            work=work,
+            cache=LayerCache(home / "cache" / "images"),
+            platform=asked.platform,
+            labels=_labels(variables),
+            previous=tuple(asked.previous),
+        )
+        configured = configure(request, client, report.verbose)
+    for glob in configured.unmatched:
+        report.warning(f"{base} has no file that matches {glob}")
+    return configured
+
+
+def result_lines(configured: Configured) -> list[str]:
+    """The reference and its digest, and before them what was done."""
+    count = len(configured.changed)
+    files = f"{count} file{'' if count == 1 else 's'} changed"
+    layer = f"{files}, in a layer of {size(configured.layer_bytes)}" if configured.layer else "no file changed"
+    done = {
+        "configured": layer,
+        "retagged": f"{layer}; the image was there already and got the tag",
+        "present": f"{layer}; the tag had this image already",
+    }
+    return [done[configured.outcome], str(configured.reference), configured.digest]
+
+
+def result_document(configured: Configured) -> dict[str, object]:
+    """The same as plain data, for `--output json`."""
+    return {
+        "image": str(configured.reference),
+        "digest": configured.digest,
+        "base": configured.base_digest,
+        "outcome": configured.outcome,
+        "layer": configured.layer,
+        "layerBytes": configured.layer_bytes,
+        "changed": list(configured.changed),
+    }
+
+
+def _settings(asked: Asked) -> TransformSettings:
+    """Never folders of this machine beside the image's: `additional_paths` is empty, whatever the variables say."""
+    return TransformSettings(
+        substitute=tuple(map(_path, asked.substitute)) or None,
+        structured=tuple(map(_path, asked.structured)) or None,
+        config_transforms=ConfigTransformSettings(automatic=True) if asked.config_transforms else None,
+        config_variables=True if asked.config_variables else None,
+        additional_paths=(),
+    )
+
+
+def _path(glob: str) -> str:
+    """A glob relative to the image's root. InputError if it leads out of the image."""
+    glob = normalise(glob)
+    path = (glob[2:] if glob[1:2] == ":" else glob).lstrip("/")
+    if not path or ".." in PurePosixPath(path).parts:
+        raise InputError(f"{glob!r} names no files of an image; give a path in it, such as app/appsettings.json")
+    return path
+
+
+def _spoken_of(resolved: ResolvedTransforms) -> Iterator[str]:
+    """The files that the features that are on will look for."""
+    for rules in (resolved.substitute, resolved.structured):
+        for target in rules.targets if rules else ():
+            yield _path(target.pattern)
+    if resolved.config_transforms or resolved.config_variables:
+        yield _XML_FILES
+
+
+def _transform(tree: Path, settings: TransformSettings, variables: Variables, report: Report) -> None:
+    try:
+        transformed = transform(tree, settings, variables)
+    except TransformFailure as failure:
+        tell(failure.messages, report)
+        raise
+    tell(transformed.messages, report)
+    secrets = sum(change.sensitive for change in transformed.changes)
+    if secrets:
+        report.warning(
+            f"{secrets} sensitive value{' is' if secrets == 1 else 's are'} now in files of the image, for all to "
+            "read who can pull it; environment variables or a mounted file would keep them out"
+        )
+
+
+def _labels(variables: Variables) -> dict[str, str]:
+    """Octopus's own, as far as the variables know them; none that was computed from a secret."""
+    return {name: value for name in LABELLED if not variables.is_sensitive(name) and (value := variables.get(name))}

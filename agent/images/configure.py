@@ -1,0 +1,227 @@
+"""The configuration layer: the next environment's image, made in the registry, of the release's image and one layer.
+
+No engine, no build, no upload of what is there already. The release's own layers stay as they are, byte for byte;
+the changed configuration files are one small layer on top of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Literal
+
+from agent.errors import InputError
+from agent.host import OperatingSystem
+from agent.images.contents import Found, Layers, find_files
+from agent.images.image_config import Addition, ImageConfig, read_config, with_layer
+from agent.images.layer import WINDOWS_FILES, Layer, LayerContent, LayerFile, make_layer
+from agent.images.listing import LayerCache
+from agent.images.worktree import Changes, lay_out, take_back
+from agent.labels import BASE, CONFIGURATION
+from agent.registry import Descriptor, ImageReference, Manifest, RegistryClient, RemoteImage
+
+_LARGEST_CONFIG: Final = 8 * 1024 * 1024
+
+Outcome = Literal["configured", "retagged", "present"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfigureRequest:
+    """`base` becomes `target`, in the same registry.
+
+    `files` are globs, relative to the image's root, of the files that `transform` is to find, at their paths in the
+    image, in the folder that it is called with; `compile_glob` gives the expression for one. `work` is a folder to
+    work in. `previous` are tags of the target's repository that may hold this very configuration already.
+    """
+
+    base: ImageReference
+    target: ImageReference
+    files: tuple[str, ...]
+    compile_glob: Callable[[str], re.Pattern[str]]
+    transform: Callable[[Path], object]
+    work: Path
+    cache: LayerCache
+    platform: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    previous: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Configured:
+    """The image under its tag.
+
+    `outcome`: `configured` anew; `retagged`, since no file changes or a previous tag has this configuration;
+    `present`, since the tag had it already. `layer` is the digest of the configuration's layer, "" if no file
+    changes; `layer_bytes` its size; `changed` are paths in the image; `unmatched` are globs that fit no file.
+    """
+
+    reference: ImageReference
+    digest: str
+    base_digest: str
+    outcome: Outcome
+    layer: str = ""
+    layer_bytes: int = 0
+    changed: tuple[str, ...] = ()
+    unmatched: tuple[str, ...] = ()
+
+
+def configure(request: ConfigureRequest, client: RegistryClient, log: Callable[[str], None]) -> Configured:
+    """Make the image. The same configuration of the same base is the same layer, and found out as such.
+
+    InputError if the base is not there or no file is found; RegistryError; whatever `transform` raises.
+    """
+    base = _read_base(request, client)
+    found = _find(request, base, client, log)
+    changes = _transformed(request, found)
+    configured = _configured(request, base, _layer_content(changes, found, base.system), client)
+    return replace(configured, changed=changes.paths, unmatched=found.unmatched)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Base:
+    image: RemoteImage
+    config: ImageConfig
+    config_data: bytes
+    system: OperatingSystem
+
+
+def _read_base(request: ConfigureRequest, client: RegistryClient) -> _Base:
+    where = str(request.base)
+    if not request.base.registry == request.target.registry == client.registry:
+        raise InputError(
+            f"{request.target} is in another registry than {where}; copy the release's image there first"
+        )
+    image = client.image(request.base.repository, request.base.selector, request.platform)
+    if image is None:
+        raise InputError(f"{where} is not in the registry; see its name and tag")
+    data = client.load_blob(request.base.repository, image.manifest.config, _LARGEST_CONFIG)
+    config = read_config(data, len(image.manifest.layers), where)
+    return _Base(image=image, config=config, config_data=data, system=config.system(where))
+
+
+def _find(request: ConfigureRequest, base: _Base, client: RegistryClient, log: Callable[[str], None]) -> Found:
+    layers = Layers(
+        descriptors=base.image.manifest.layers,
+        read=lambda descriptor: client.read_blob(request.base.repository, descriptor),
+        os=base.system,
+        cache=request.cache,
+        log=log,
+    )
+    found = find_files(layers, request.files, request.compile_glob)
+    if not found.files:
+        globs = ", ".join(request.files) or "no globs"
+        raise InputError(f"{request.base} has no file that matches {globs[:300]}; name the configuration files")
+    return found
+
+
+def _transformed(request: ConfigureRequest, found: Found) -> Changes:
+    """Secrets may come into these files, so the folder is ours alone, and gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="configure-", dir=request.work) as folder:
+        tree = Path(folder)
+        lay_out(found.files, tree)
+        request.transform(tree)
+        return take_back(found.files, tree)
+
+
+def _layer_content(changes: Changes, found: Found, system: OperatingSystem) -> LayerContent:
+    """Only the folders above what changed. In Windows images all of it is below `Files`."""
+    root = f"{WINDOWS_FILES}/" if system == "windows" else ""
+    above = {str(parent) for path in changes.paths for parent in Path(path).parents}
+    return LayerContent(
+        files=tuple(
+            LayerFile(path=root + file.path, content=file.content, attributes=file.attributes)
+            for file in changes.files
+        ),
+        deleted=tuple(root + path for path in changes.deleted),
+        folders={root + path: attributes for path, attributes in found.folders.items() if path in above},
+    )
+
+
+def _configured(request: ConfigureRequest, base: _Base, content: LayerContent, client: RegistryClient) -> Configured:
+    if not content.files and not content.deleted:
+        return _tag(request, base, base.image, client)
+    layer = make_layer(content, base.system)
+    same = _same(request, base, layer, client)
+    configured = _tag(request, base, same, client) if same else _push(request, base, layer, client)
+    return replace(configured, layer=layer.digest, layer_bytes=len(layer.data))
+
+
+def _same(request: ConfigureRequest, base: _Base, layer: Layer, client: RegistryClient) -> RemoteImage | None:
+    """An image of the target's repository that is this one already: the tag's own, or a previous one."""
+    for tag in dict.fromkeys((request.target.selector, *request.previous)):
+        image = client.image(request.target.repository, tag, request.platform)
+        if image is None or [part.digest for part in image.manifest.layers] != _digests(base, layer):
+            continue
+        data = client.load_blob(request.target.repository, image.manifest.config, _LARGEST_CONFIG)
+        labels = read_config(data, len(image.manifest.layers), str(image.reference)).labels
+        wanted = _labels(base, layer)
+        if tag == request.target.selector:
+            wanted |= request.labels
+        if wanted.items() <= labels.items():
+            return image
+    return None
+
+
+def _digests(base: _Base, layer: Layer) -> list[str]:
+    return [*(part.digest for part in base.image.manifest.layers), layer.digest]
+
+
+def _labels(base: _Base, layer: Layer) -> dict[str, str]:
+    configuration = hashlib.sha256(f"{base.image.digest}\n{layer.diff_id}\n".encode()).hexdigest()
+    return {BASE: base.image.digest, CONFIGURATION: configuration}
+
+
+def _tag(request: ConfigureRequest, base: _Base, image: RemoteImage, client: RegistryClient) -> Configured:
+    """An image that is there already gets the tag, unless the tag leads to it."""
+    source, target = image.reference.repository, request.target
+    there = client.manifest_digest(target.repository, target.selector) == image.digest
+    if not there:
+        _copy(source, target.repository, (*image.manifest.layers, image.manifest.config), client)
+        client.put_manifest(target.repository, target.selector, image.body, image.manifest.media_type)
+    return Configured(
+        reference=target,
+        digest=image.digest,
+        base_digest=base.image.digest,
+        outcome="present" if there else "retagged",
+    )
+
+
+def _push(request: ConfigureRequest, base: _Base, layer: Layer, client: RegistryClient) -> Configured:
+    target, manifest = request.target, base.image.manifest
+    addition = Addition(
+        diff_id=layer.diff_id,
+        comment=f"configuration of {request.base.name}@{base.image.digest}",
+        labels={**request.labels, **_labels(base, layer)},
+        created=datetime.now(UTC),
+    )
+    config_data = with_layer(base.config_data, addition, str(request.base))
+    config = _described(config_data, manifest.config.media_type)
+    added = _described(layer.data, manifest.layer_type)
+    _copy(request.base.repository, target.repository, manifest.layers, client)
+    if not client.has_blob(target.repository, added.digest):
+        client.upload_blob(target.repository, added, lambda: [layer.data])
+    client.upload_blob(target.repository, config, lambda: [config_data])
+    made = Manifest(
+        media_type=manifest.media_type,
+        config=config,
+        layers=(*manifest.layers, added),
+        annotations=manifest.annotations,
+    )
+    digest = client.put_manifest(target.repository, target.selector, made.encoded(), made.media_type)
+    return Configured(reference=target, digest=digest, base_digest=base.image.digest, outcome="configured")
+
+
+def _copy(source: str, target: str, blobs: tuple[Descriptor, ...], client: RegistryClient) -> None:
+    """Within a repository there is nothing to do; what a vendor keeps stays there."""
+    if source != target:
+        for blob in dict.fromkeys(blob.digest for blob in blobs if not blob.is_foreign):
+            client.copy_blob(source, target, next(each for each in blobs if each.digest == blob))
+
+
+def _described(data: bytes, media_type: str) -> Descriptor:
+    return Descriptor(media_type=media_type, digest=f"sha256:{hashlib.sha256(data).hexdigest()}", size=len(data))

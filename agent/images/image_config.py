@@ -1,0 +1,91 @@
+"""The config of an image: what the new one's is like, when that of its base and a layer are given.
+
+Everything else in it is kept as it is, whatever it is: `os.version` for Windows, health checks, what builders add.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from agent.errors import InputError, RegistryError
+from agent.host import OperatingSystem
+
+_MOST_LAYERS = 125
+
+
+class ImageConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What is looked at: the platform, the labels, and the digests of the layers' contents."""
+
+    os: str
+    labels: dict[str, str]
+    diff_ids: tuple[str, ...]
+
+    def system(self, where: str) -> OperatingSystem:
+        """InputError for what is neither Linux nor Windows."""
+        if self.os == "linux":
+            return "linux"
+        if self.os == "windows":
+            return "windows"
+        raise InputError(f"{where} is for {self.os[:40]!r}; only Linux and Windows images can be configured")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Addition:
+    """A layer to put on top; `comment` says in the image's history where it comes from."""
+
+    diff_id: str
+    comment: str
+    labels: Mapping[str, str]
+    created: datetime
+
+
+def read_config(data: bytes, layers: int, where: str) -> ImageConfig:
+    """RegistryError for what is no image's config, or not that of an image with so many layers."""
+    try:
+        config = msgspec.json.decode(data, type=_Config)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise RegistryError(f"{where}: its config is not understood ({str(error)[:200]})") from error
+    if len(config.rootfs.diff_ids) != layers:
+        raise RegistryError(
+            f"{where}: its config speaks of {len(config.rootfs.diff_ids)} layers, its manifest of {layers}; not used"
+        )
+    labels = (config.config.labels if config.config else None) or {}
+    return ImageConfig(os=config.os, labels=labels, diff_ids=config.rootfs.diff_ids)
+
+
+def with_layer(data: bytes, addition: Addition, where: str) -> bytes:
+    """The config, which `read_config` took, with one more layer. InputError if that is more than engines take."""
+    config: dict[str, Any] = msgspec.json.decode(data)
+    created = addition.created.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    if len(config["rootfs"]["diff_ids"]) >= _MOST_LAYERS:
+        raise InputError(f"{where} has {_MOST_LAYERS} layers, as many as engines take; configure the release's image")
+    settings = config.get("config") or {}
+    step = {"created": created, "created_by": "dockwright configure", "comment": addition.comment}
+    changed = {
+        **config,
+        "created": created,
+        "config": {**settings, "Labels": {**(settings.get("Labels") or {}), **addition.labels}},
+        "rootfs": {**config["rootfs"], "diff_ids": [*config["rootfs"]["diff_ids"], addition.diff_id]},
+        "history": [*(config.get("history") or []), step],
+    }
+    return msgspec.json.encode(changed)
+
+
+class _Settings(msgspec.Struct):
+    labels: dict[str, str] | None = msgspec.field(default=None, name="Labels")
+
+
+class _Root(msgspec.Struct):
+    diff_ids: tuple[str, ...] = ()
+
+
+class _Config(msgspec.Struct):
+    os: str
+    rootfs: _Root
+    config: _Settings | None = None
+    history: list[dict[str, Any]] | None = None

@@ -1,0 +1,170 @@
+"""What one layer holds: its entries, and where the content of files that were wanted once is kept."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+
+from agent.errors import InputError, StorageError
+from agent.images.inflate import LayerError, inflated
+from agent.images.layer import WHITEOUT, Attributes
+from agent.images.layer_tar import TarEntry, tar_entries
+from agent.registry import Descriptor
+
+EntryKind = Literal["file", "folder", "symlink", "hardlink", "other", "whiteout", "opaque"]
+
+_LARGEST_FILE: Final = 64 * 1024 * 1024
+_LARGEST_CONTENT: Final = 256 * 1024 * 1024
+_LARGEST_CACHE: Final = 512 * 1024 * 1024
+_OPAQUE: Final = ".wh..wh..opq"
+_VERSION: Final = 1
+
+_Known = dict[tuple[tuple[str, bytes], ...], int]
+
+
+class Entry(msgspec.Struct, frozen=True, array_like=True):
+    """One entry of a layer. A whiteout has the path of what it deletes, an opaque one that of its folder.
+
+    `records` is an index into the listing's: most files share theirs.
+    """
+
+    path: str
+    kind: EntryKind
+    mode: int
+    uid: int
+    gid: int
+    target: str = ""
+    records: int = 0
+
+
+class Listing(msgspec.Struct, kw_only=True):
+    """A layer's entries in order; `contents` has the SHA-256 of the files whose content was kept, by path."""
+
+    version: int = _VERSION
+    entries: list[Entry] = []
+    records: list[dict[str, bytes]] = []
+    contents: dict[str, str] = {}
+
+    def attributes(self, entry: Entry) -> Attributes:
+        records = {
+            key: value.decode("utf-8", "surrogateescape") for key, value in self.records[entry.records].items()
+        }
+        return Attributes(mode=entry.mode, uid=entry.uid, gid=entry.gid, records=records)
+
+
+class LayerCache:
+    """Listings by the layer's digest and contents by their own, in `folder`. What is there is verified on use."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def listing(self, digest: str) -> Listing | None:
+        """None if it is not there, or not as this version writes it."""
+        try:
+            listing = msgspec.msgpack.decode(self._listing_path(digest).read_bytes(), type=Listing)
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+            return None
+        whole = all(0 <= entry.records < len(listing.records) for entry in listing.entries)
+        return listing if listing.version == _VERSION and whole else None
+
+    def content(self, sha256: str) -> bytes | None:
+        try:
+            content = (self._folder / "files" / sha256).read_bytes()
+        except OSError:
+            return None
+        return content if hashlib.sha256(content).hexdigest() == sha256 else None
+
+    def keep(self, digest: str, listing: Listing, contents: dict[str, bytes]) -> None:
+        """StorageError if the disk does not take it."""
+        for path, content in contents.items():
+            listing.contents[path] = hashlib.sha256(content).hexdigest()
+            self._write(self._folder / "files" / listing.contents[path], content)
+        self._write(self._listing_path(digest), msgspec.msgpack.encode(listing))
+        self._prune()
+
+    def _listing_path(self, digest: str) -> Path:
+        return self._folder / "layers" / digest.replace(":", "-")
+
+    def _write(self, path: Path, content: bytes) -> None:
+        beside = path.with_name(f".{path.name}.new")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            beside.write_bytes(content)
+            beside.replace(path)
+        except OSError as error:
+            raise StorageError(
+                f"{path} cannot be written ({error.strerror}); make room, or see its folder"
+            ) from error
+
+    def _prune(self) -> None:
+        """Down to half of the bound, the oldest first, once it is passed."""
+        kept = [(path.stat(), path) for path in self._folder.glob("*/*") if path.is_file()]
+        total = sum(status.st_size for status, _ in kept)
+        if total <= _LARGEST_CACHE:
+            return
+        for status, path in sorted(kept, key=lambda each: each[0].st_mtime):
+            path.unlink(missing_ok=True)
+            total -= status.st_size
+            if total <= _LARGEST_CACHE // 2:
+                return
+
+
+def read_layer(
+    descriptor: Descriptor, chunks: Iterator[bytes], wanted: Callable[[str], bool]
+) -> tuple[Listing, dict[str, bytes]]:
+    """A layer's listing and the wanted files' content, by path, once the layer's digest was seen to be right.
+
+    InputError for wanted files that are too large to be configured.
+    """
+    budget = _Budget(wanted)
+    listing = Listing()
+    known: _Known = {}
+    contents: dict[str, bytes] = {}
+    try:
+        for entry in tar_entries(inflated(chunks, descriptor.size), budget.wants):
+            if entry.content is not None:
+                contents[entry.path] = entry.content
+            if (listed := _listed(entry, listing, known)) is not None:
+                listing.entries.append(listed)
+    except LayerError as error:
+        raise LayerError(f"the layer {descriptor.digest} {error}") from error
+    return listing, contents
+
+
+class _Budget:
+    def __init__(self, wanted: Callable[[str], bool]) -> None:
+        self._wanted = wanted
+        self._left = _LARGEST_CONTENT
+
+    def wants(self, path: str, size: int) -> bool:
+        if not self._wanted(path):
+            return False
+        self._left -= size
+        if size > _LARGEST_FILE or self._left < 0:
+            raise InputError(f"{path[:200]} ({size:,} bytes) is too much to configure; name fewer or other files")
+        return True
+
+
+def _listed(entry: TarEntry, listing: Listing, known: _Known) -> Entry | None:
+    folder, slash, name = entry.path.rpartition("/")
+    kind: EntryKind = entry.kind
+    path, records = entry.path, _index(entry.records, listing, known)
+    if name == _OPAQUE:
+        kind, path = "opaque", folder
+    elif name.startswith(WHITEOUT + WHITEOUT):
+        return None  # a storage driver's own
+    elif name.startswith(WHITEOUT):
+        kind, path = "whiteout", f"{folder}{slash}{name.removeprefix(WHITEOUT)}"
+    return Entry(path, kind, entry.mode, entry.uid, entry.gid, entry.target, records)
+
+
+def _index(records: dict[str, bytes], listing: Listing, known: _Known) -> int:
+    key = tuple(sorted(records.items()))
+    if key not in known:
+        known[key] = len(listing.records)
+        listing.records.append(records)
+    return known[key]

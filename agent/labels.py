@@ -1,0 +1,25 @@
+"""Labels that images and containers both carry: our own, and Octopus's, which are its variables' names."""
+
+from __future__ import annotations
+
+from typing import Final
+
+CONFIGURATION: Final = "dockwright.configuration"
+"""Hash of everything that went into the image: packages, changed files, build settings."""
+
+BASE: Final = "dockwright.base"
+"""The digest of the image that a configured one was made from."""
+
+LABELLED: Final = (
+    "Octopus.Space.Id",
+    "Octopus.Project.Id",
+    "Octopus.Project.Name",
+    "Octopus.Environment.Id",
+    "Octopus.Environment.Name",
+    "Octopus.Deployment.Id",
+    "Octopus.RunbookRun.Id",
+    "Octopus.Release.Number",
+    "Octopus.Step.Id",
+    "Octopus.Step.Name",
+    "Octopus.Action.Id",
+)
