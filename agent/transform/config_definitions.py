@@ -10,7 +10,7 @@ import fnmatch
 import ntpath
 import posixpath
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -43,7 +43,7 @@ class FileTree(Protocol):
         """The folder of the package."""
         ...
 
-    def names(self, folder: str) -> Sequence[str] | None:
+    def names(self, folder: str) -> Collection[str] | None:
         """The names of the files directly in a folder; None if there is no such folder."""
         ...
 
@@ -82,6 +82,12 @@ class PathStyle:
     def relative(self, path: str, start: str) -> str:
         """The way from a folder to a path."""
         return posixpath.relpath(path, start) if self.system == "posix" else ntpath.relpath(path, start)
+
+    def matching(self, names: Collection[str], pattern: str) -> Iterator[str]:
+        """The names that fit a pattern; a plain name is looked up, not searched for."""
+        if self.system == "posix" and "*" not in pattern and "?" not in pattern:
+            return iter([pattern] if pattern in names else [])
+        return (name for name in names if self.matches(name, pattern))
 
     def matches(self, name: str, pattern: str) -> bool:
         """Whether a name fits a pattern with `*` and `?`, as a folder listing takes it."""
@@ -131,7 +137,7 @@ def find_transforms(source: str, definition: Definition, tree: FileTree, say: Sa
         say(f" - Skipping as transform folder '{folder}' does not exist")
         return
     patterns = [style.split(default)[1], style.split(plain)[1]]
-    found = dict.fromkeys(name for pattern in patterns for name in names if style.matches(name, pattern))
+    found = dict.fromkeys(name for pattern in patterns for name in style.matching(names, pattern))
     if not found:
         say(_not_found(patterns[0], patterns[1], folder))
     for name in found:

@@ -5,7 +5,8 @@ What no transform touches stays as it is written, byte for byte.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -56,17 +57,17 @@ def apply(workspace: Workspace, rules: ConfigTransformRules, variables: Variable
 class WorkspaceTree:
     """`FileTree` over a workspace: nothing outside of it is found."""
 
-    style = PathStyle(system="posix" if Path("/").as_posix() == str(Path("/")) else "windows")
+    style = PathStyle(system="windows" if os.sep == "\\" else "posix")
 
     def __init__(self, workspace: Workspace) -> None:
         self.root = str(workspace.root)
         self._workspace = workspace
-        self._folders: dict[str, list[str]] = {}
+        self._folders: dict[str, dict[str, None]] = {}
         for path in self.files():
             folder, name = self.style.split(path)
-            self._folders.setdefault(folder, []).append(name)
+            self._folders.setdefault(folder, {})[name] = None
 
-    def names(self, folder: str) -> Sequence[str] | None:
+    def names(self, folder: str) -> Collection[str] | None:
         """The names of the files directly in a folder; None if it is not in the workspace."""
         return self._folders.get(folder)
 

@@ -14,7 +14,7 @@ from agent.transform.files import Workspace
 from agent.transform.messages import TransformFailure
 from agent.transform.settings import ConfigVariableRules
 from agent.variables import Variables
-from tests.transform.xml.documents import documents
+from tests.transform.xml.documents import documents, patient
 
 _CONFIG = """<?xml version='1.0' encoding="iso-8859-1"?>\r
 <configuration>\r
@@ -63,6 +63,7 @@ def test_a_file_without_a_named_setting_stays_the_same() -> None:
     assert configure(_CONFIG, Values(Variables.of({"Other": "x", "value": "y"})), "app.config").data is _CONFIG
 
 
+@patient
 @given(documents())
 def test_a_document_that_no_variable_names_stays_byte_for_byte(text: str) -> None:
     data = text.encode("utf-8")

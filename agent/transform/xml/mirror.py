@@ -76,6 +76,11 @@ class Mirror:
         self._twins: list[LxmlNode] = []
         self._nodes: dict[LxmlNode, Node] = {}
 
+    @property
+    def size(self) -> int:
+        """How many nodes, text aside, the document has or had."""
+        return max(len(self._twins), len(self._mirrored))
+
     def twin(self, node: Node) -> LxmlNode:
         """lxml's node for one of ours."""
         self._pair()

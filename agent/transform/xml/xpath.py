@@ -8,6 +8,7 @@ from typing import cast
 from lxml import etree
 
 from agent.transform.xml.mirror import Found, LxmlNode, Mirror
+from agent.transform.xml.xpath_cost import is_too_costly
 
 
 class NotAnXPath(Exception):  # noqa: N818  whether it is an error, the caller knows
@@ -20,6 +21,8 @@ def select(mirror: Mirror, path: str, namespaces: Mapping[str, str], context: Lx
     It is evaluated from `context`, else from the document.
     """
     compiled = compile_path(path, namespaces)
+    if is_too_costly(path, mirror.size):
+        raise NotAnXPath(f"'{path}' could take hours in a document of this size; look less far around each node")
     top = context if context is not None else mirror.top
     if top is None:
         return []

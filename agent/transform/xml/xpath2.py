@@ -15,6 +15,7 @@ from lxml import etree
 from agent.transform.xml.mirror import Found, LxmlNode, Mirror, TextRun
 from agent.transform.xml.nodes import Element
 from agent.transform.xml.xpath import NotAnXPath
+from agent.transform.xml.xpath_cost import is_too_costly
 
 if TYPE_CHECKING:
     from elementpath import XPathContext
@@ -48,6 +49,8 @@ class XPath2:
         """
         if self._is_hopeless(path):
             raise NotAnXPath(path)
+        if is_too_costly(path, self._mirror.size):
+            raise ValueError("it could take hours in a document of this size; look less far around each node")
         fast = _as_version_1(path)
         top = self._mirror.top
         if fast is not None and top is not None:

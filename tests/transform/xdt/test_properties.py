@@ -12,17 +12,19 @@ from agent.transform.xdt.run import Run
 from agent.transform.xml.document import parse
 from agent.transform.xml.nodes import fill_all
 from agent.transform.xml.write import write
-from tests.transform.xml.documents import LETTERS, documents, names
+from tests.transform.xml.documents import LETTERS, documents, names, patient
 
 _XDT = 'xmlns:xdt="http://schemas.microsoft.com/XML-Document-Transform"'
 _NOTHING = f"<none {_XDT}/>".encode()
 
 
+@patient
 @given(documents())
 def test_a_transform_without_rules_keeps_every_byte(text: str) -> None:
     assert transform_document(text.encode(), _NOTHING, layout="kept").output == text.encode()
 
 
+@patient
 @given(documents())
 def test_the_reference_layout_is_the_same_document_and_settles(text: str) -> None:
     once = transform_document(text.encode(), _NOTHING).output
@@ -60,6 +62,7 @@ def _rules(draw: st.DrawFn) -> str:
     return f"<r {_XDT}>{''.join(rules)}</r>"
 
 
+@patient
 @given(documents().filter(lambda text: "--" not in text.replace("<!--", "").replace("-->", "")), _rules())
 def test_lxml_sees_what_is_written_whatever_was_done(text: str, rules: str) -> None:
     run = Run(target=parse(text), transform=parse(rules), source_name="source", transform_name="transform")

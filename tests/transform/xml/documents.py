@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 LETTERS = "abcdeé"
 names = st.text(LETTERS, min_size=1, max_size=4)
 _space = st.sampled_from([" ", "  ", "\n\t", "\r\n  "])

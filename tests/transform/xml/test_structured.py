@@ -11,7 +11,7 @@ from agent.transform.structured.candidates import Candidates
 from agent.transform.structured.formats import ParseFailure, Replaced
 from agent.transform.structured.xml import replace
 from agent.variables import Variables
-from tests.transform.xml.documents import documents
+from tests.transform.xml.documents import documents, patient
 
 
 def _replaced(text: str, variables: dict[str, str | None], sensitive: tuple[str, ...] = ()) -> Replaced:
@@ -22,6 +22,7 @@ def _text(text: str, variables: dict[str, str | None]) -> str:
     return _replaced(text, variables).data.decode("utf-8")
 
 
+@patient
 @given(documents())
 def test_a_document_that_no_variable_names_stays_byte_for_byte(text: str) -> None:
     data = text.encode("utf-8")
@@ -29,6 +30,7 @@ def test_a_document_that_no_variable_names_stays_byte_for_byte(text: str) -> Non
     assert replace(data, names, "app.xml").data is data
 
 
+@patient
 @given(documents(), st.text("abc <>&'\"é]", max_size=8))
 def test_replacing_twice_is_replacing_once(text: str, value: str) -> None:
     variables: dict[str, str | None] = {"//@a": value, "//@b": value}
