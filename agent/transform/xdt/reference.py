@@ -33,9 +33,10 @@ def write_as_reference(root: Element, wraps: Mapping[Element, str]) -> str:
         elif isinstance(node, Leaf):
             writer.leaf(node)
         else:
-            if node.name:
-                waiting.append(writer.start(node))
-            waiting.extend(reversed(list(node.children())))
+            if node.name and (end := writer.start(node)):
+                waiting.append(end)
+            if node.first is not None:
+                waiting.extend(reversed(list(node.children())))
     return writer.output.text()
 
 
@@ -82,12 +83,15 @@ class _Writer:
         else:
             self.output.put(leaf_spelling(leaf))
 
-    def start(self, element: Element) -> _End:
-        end = _End(element, element.name, self._scope)
+    def start(self, element: Element) -> _End | None:
+        """Write a start tag; the mark for the end, if there is anything to end."""
         if self._prefixes.are_plain and self._stands(element) and not element.may_declare():
-            self._prefixes.enter()
             self.output.copy(element.source, element.start, element.tag_end)
-            return end
+            if element.self_closed:
+                return None
+            self._prefixes.enter()
+            return _End(element, element.name, self._scope)
+        end = _End(element, element.name, self._scope)
         if not element.fresh and element.may_declare():
             self._scope = prefixes_of(element)
         prefix = element.name.rpartition(":")[0]
