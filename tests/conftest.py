@@ -19,6 +19,7 @@ from agent.errors import DockwrightError
 from agent.host import ContainerHost
 from linux.sandbox import Sandbox, down, up
 from linux.sandbox.engine_call import EngineSocket
+from linux.sandbox.install import can_install, install, program
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -75,6 +76,21 @@ def sandbox(test_run: TestRun, sandbox_state: Path) -> Iterator[Sandbox]:
     finally:
         remove_leftovers(EngineSocket(made.host.removeprefix("unix://")), test_run.prefix, made.base_image)
         down(state, say=lambda _line: None)
+
+
+@pytest.fixture(scope="session")
+def tool() -> Callable[[str], str]:
+    """The path of a program that a test asks as an independent witness; its Debian package is installed if need be."""
+
+    def find(name: str) -> str:
+        if program(name) is None and can_install():
+            install([name], say=lambda _line: None)
+        path = program(name)
+        if path is None:
+            pytest.fail(f"this test needs the program {name}: install it", pytrace=False)
+        return path
+
+    return find
 
 
 @pytest.fixture(scope="session")

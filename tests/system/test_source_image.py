@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 from agent.containers import CONFIGURATION, DEPLOYMENT, SLOT
@@ -21,9 +22,9 @@ def test_a_deployment_serves_its_own_configuration_from_its_own_image(site: Site
     assert SECRET in site.page("/appsettings.json")
 
 
-def test_the_registry_holds_the_image_under_the_digest_that_is_told(site: Site) -> None:
+def test_the_registry_holds_the_image_under_the_digest_that_is_told(site: Site, tool: Callable[[str], str]) -> None:
     done = site.run(1)
-    inspect = ["skopeo", "inspect", "--tls-verify=false", f"docker://{done.outputs['Image']}"]
+    inspect = [tool("skopeo"), "inspect", "--tls-verify=false", f"docker://{done.outputs['Image']}"]
     found = json.loads(subprocess.run(inspect, capture_output=True, check=True).stdout)
     assert found["Digest"] == done.outputs["Digest"]
     assert found["Labels"]["Octopus.Environment.Name"] == "Test"
