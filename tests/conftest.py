@@ -80,7 +80,7 @@ def sandbox(test_run: TestRun, sandbox_state: Path) -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="session")
 def tool() -> Callable[[str], str]:
-    """The path of a program that a test asks as an independent witness; its Debian package is installed if need be."""
+    """The path of a program that a test asks as a witness; its Debian package is installed if need be."""
 
     def find(name: str) -> str:
         if program(name) is None and can_install():
