@@ -34,6 +34,7 @@ class Workspace:
         self._listings: dict[Path, tuple[str, ...]] = {}
         self._before: dict[Path, bytes] = {}
         self._staged: dict[Path, bytes] = {}
+        self._resolved: set[Path] = set()
 
     def find(self, pattern: str) -> tuple[Path, ...]:
         """The files that match a target, each once, the tree's own first. None is no error; leaving the tree is."""
@@ -55,6 +56,8 @@ class Workspace:
 
     def resolve(self, path: Path) -> Path:
         """The real path of a file; TransformError if links lead out of the roots."""
+        if path in self._resolved:
+            return path
         try:
             real = path.resolve()
         except (OSError, RuntimeError) as error:
@@ -63,6 +66,7 @@ class Workspace:
             raise TransformError(
                 f"{self.name(path)} is a link that leads out of the package; put the file itself there"
             )
+        self._resolved.add(real)
         return real
 
     def is_folder(self, target: str) -> bool:
@@ -191,8 +195,6 @@ def _write_beside(path: Path, data: bytes) -> str:
     try:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
         _keep_mode_and_owner(path, beside)
     except OSError as error:
         Path(beside).unlink(missing_ok=True)

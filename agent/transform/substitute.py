@@ -89,7 +89,8 @@ def _apply_target(run: _Run, target: Target) -> None:
 def _apply_file(run: _Run, path: Path) -> bool:
     name = run.workspace.name(path)
     run.messages.append(verbose(f"Performing variable substitution on '{name}'"))
-    done = substitute(run.workspace.read(path), run.variables, name, run.rules.output_encoding)
+    data = run.workspace.read(path)
+    done = substitute(data, run.variables, name, run.rules.output_encoding)
     run.messages += done.messages
     if done.error is not None:
         said = f"Parsing file '{name}' with Octostache returned the following error: `{done.error}`"
@@ -98,7 +99,7 @@ def _apply_file(run: _Run, path: Path) -> bool:
             raise TransformError(f"{said}. {hint}")
         run.messages.append(verbose(said))
     run.changes += done.changes
-    return run.workspace.write(path, done.data)
+    return done.data is not data and run.workspace.write(path, done.data)
 
 
 def _evaluated(text: str, variables: Variables, file: str) -> tuple[str, tuple[Change, ...], str | None]:

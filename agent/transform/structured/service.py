@@ -14,7 +14,7 @@ from agent.transform.files import Workspace
 from agent.transform.messages import Message, info, kept_on_failure, verbose
 from agent.transform.settings import StructuredRules, Target
 from agent.transform.structured.candidates import Candidates
-from agent.transform.structured.formats import FormatName, ParseFailure, Replace, Replaced
+from agent.transform.structured.formats import FormatName, ParseFailure, Replace
 from agent.variables import Variables
 
 _BY_SUFFIX: Final[dict[str, FormatName]] = {
@@ -89,7 +89,10 @@ def _apply_file(run: _Run, path: Path) -> int:
             if format_ == formats[-1]:
                 raise TransformError(_unparsable(name, format_, failure)) from failure
         else:
-            _keep(run, path, replaced)
+            if replaced.data is not data:
+                run.workspace.write(path, replaced.data)
+            run.changes += replaced.changes
+            run.messages += replaced.messages
             run.messages.append(
                 info(f"Structured variable replacement succeeded on file {name} with format {format_}")
             )
@@ -123,12 +126,6 @@ def _formats_for(name: str, *, json_only: bool) -> tuple[Sequence[FormatName], l
         )
     order = f"The registered replacers we will try, in order, are: {', '.join(formats)}"
     return formats, [verbose(said), verbose(order)]
-
-
-def _keep(run: _Run, path: Path, replaced: Replaced) -> None:
-    run.workspace.write(path, replaced.data)
-    run.changes += replaced.changes
-    run.messages += replaced.messages
 
 
 def _unparsable(name: str, format_: FormatName, failure: ParseFailure) -> str:
