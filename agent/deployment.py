@@ -153,7 +153,7 @@ def _run_step(step: Callable[[], Outcome], entry: RunEntry) -> Outcome:
     try:
         outcome = step()
     except BaseException as error:
-        entry.finish("failed", str(error) or type(error).__name__)
+        entry.fail(error)
         raise
     entry.finish(
         "succeeded",

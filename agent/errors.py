@@ -9,6 +9,7 @@
     ├── BuildError                  7   the Dockerfile failed
     ├── RegistryError               8   refused, unreachable, or not what it claimed
     ├── ContainerError              9   exits at once, never healthy, or its port is taken
+    │   └── HalfDoneError           *   failed, and what ran before could not be put back (the first failure's code)
     ├── HostError                  10   the engine or the machine it runs on cannot be used
     ├── SlotBusyError              11   another run holds the slot
     ├── PlanChangedError           12   what was planned is not what would happen now
@@ -86,6 +87,18 @@ class ContainerError(DockwrightError):
     """A container that could not be started, or did not become healthy."""
 
     exit_code = 9
+
+
+class HalfDoneError(ContainerError):
+    """A replacement that failed, and could not be undone either; the next command on the slot will."""
+
+    def __init__(self, failure: BaseException, undoing: DockwrightError) -> None:
+        super().__init__(
+            f"{failure or type(failure).__name__}; and what ran before could not be put back: {undoing}; "
+            "the next run or rollback on the slot will do it",
+            output=failure.output if isinstance(failure, DockwrightError) else (),
+        )
+        self.exit_code = getattr(failure, "exit_code", ContainerError.exit_code)
 
 
 class HostError(DockwrightError):

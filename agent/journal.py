@@ -17,9 +17,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, Protocol
 
-from agent.errors import StorageError
+from agent.errors import HalfDoneError, StorageError
 
-State = Literal["running", "succeeded", "failed", "interrupted"]
+State = Literal["running", "succeeded", "failed", "half-done", "interrupted"]
 Kind = Literal["deployment", "runbook-run", "rollback"]
 
 SCHEMA_VERSION = 1
@@ -153,8 +153,8 @@ class Journal:
         return self._select(f"{where} ORDER BY number DESC LIMIT ?", (*values, limit))
 
     def unfinished(self, slot: str) -> list[RunRecord]:
-        """Runs of the slot that began and never ended, the newest first."""
-        return self._select("WHERE slot = ? AND state = 'running' ORDER BY number DESC", (slot,))
+        """Runs of the slot that began and never ended, or could not be undone, the newest first."""
+        return self._select("WHERE slot = ? AND state IN ('running', 'half-done') ORDER BY number DESC", (slot,))
 
     def slots(self) -> list[str]:
         """Every slot something was deployed to, the latest first."""
@@ -234,6 +234,11 @@ class RunEntry:
         assignments = ", ".join(f"{column} = ?" for column in known)
         if known:
             self._write(f"UPDATE runs SET {assignments} WHERE number = ?", (*known.values(), self._number))  # noqa: S608
+
+    def fail(self, error: BaseException) -> None:
+        """Note the end by a failure; one that could not be undone stays for a recovery to finish."""
+        state: State = "half-done" if isinstance(error, HalfDoneError) else "failed"
+        self.finish(state, str(error) or type(error).__name__)
 
     def finish(self, state: State, error: str = "", **facts: object) -> None:
         """Note the end. `facts` are columns: container, boot_seconds, outputs."""

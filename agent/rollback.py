@@ -132,7 +132,7 @@ def _restore(
             done = replace(_replacement(target, host), host, entry, guard, report.info)
             report.detail(f"{done.container.name} serves {target.release or target.id} again")
     except BaseException as error:
-        entry.finish("failed", str(error) or type(error).__name__)
+        entry.fail(error)
         raise
     outputs = {**target.outputs, "Container": done.container.name}
     entry.note(image=target.image, digest=target.digest, configuration=target.configuration)

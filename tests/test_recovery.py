@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from agent.containers import SLOT, HealthSettings, Replacement, RunSettings, replace, serving
+from agent.errors import HalfDoneError, HostError
 from agent.host import ContainerSpec
 from agent.journal import Journal, NewRun, RunEntry
 from agent.recovery import recover
@@ -130,3 +131,19 @@ def test_recovering_twice_changes_nothing_more(journal: Journal) -> None:
     host.calls.clear()
     recover(SLOT_NAME, journal, lambda: host, lambda _: None)
     assert not [call for call in host.calls if call.split()[0] in CHANGING]
+
+
+def test_a_failure_that_cannot_be_undone_is_undone_by_the_next_command(journal: Journal) -> None:
+    host = DyingHost(99, after=False)
+    host.add_image(IMAGE)
+    replace(wanted(1), host, begun(journal, 1), nullcontext, lambda _: None)
+    journal.entry(journal.runs()[0]).finish("succeeded", container="web-deployments-1")
+    entry = begun(journal, 2)
+    host.fail_next("remove", HostError("the engine is gone"))
+    with pytest.raises(HalfDoneError, match="the next run or rollback on the slot will do it") as caught:
+        replace(wanted(2, EXITS="1"), host, entry, nullcontext, lambda _: None)
+    entry.fail(caught.value)
+    assert serving(host, SLOT_NAME) == []
+    recover(SLOT_NAME, journal, lambda: host, lambda _: None)
+    assert [container.name for container in host.find({SLOT: SLOT_NAME})] == ["web-deployments-1"]
+    assert [container.name for container in serving(host, SLOT_NAME)] == ["web-deployments-1"]

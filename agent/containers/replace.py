@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from agent.containers.health import HealthSettings, await_healthy
 from agent.containers.labels import SLOT, SPECIFICATION
-from agent.errors import ContainerError, DockwrightError
+from agent.errors import ContainerError, DockwrightError, HalfDoneError
 from agent.host import ContainerHost, ContainerInfo, ContainerSpec
 from agent.journal import Effects
 
@@ -55,12 +55,16 @@ def replace(
     if (same := _already(old, replacement)) is not None:
         log(f"{same.name} runs already, with this image and these settings")
         return Replaced(container=same, boot_seconds=0, unchanged=True)
+    _remove_leftovers(replacement, host, journal)
     new = _prepare(replacement, host, journal)
     with guard():
         try:
             boot_seconds = _swap(new, old, replacement, host, journal, log)
-        except BaseException:
-            _undo(new, old, replacement, host, journal, log)
+        except BaseException as failure:
+            try:
+                _undo(new, old, replacement, host, journal, log)
+            except DockwrightError as undoing:
+                raise HalfDoneError(failure, undoing) from failure
             raise
     _retire(replacement, new, host, journal)
     return Replaced(container=host.inspect(new.id) or new, boot_seconds=boot_seconds)
@@ -82,6 +86,14 @@ def _already(old: list[ContainerInfo], replacement: Replacement) -> ContainerInf
     if replacement.kept is not None:
         return next((found for found in old if found.id == replacement.kept.id), None)
     return next((found for found in old if found.running and found.labels.get(SPECIFICATION) == wanted), None)
+
+
+def _remove_leftovers(replacement: Replacement, host: ContainerHost, journal: Effects) -> None:
+    """Containers of the slot that were created and never started: whoever made them has died."""
+    for found in host.find({SLOT: replacement.slot}):
+        if found.state == "created":
+            with journal.effect("run", "remove", found.name):
+                host.remove(found.id)
 
 
 def _prepare(replacement: Replacement, host: ContainerHost, journal: Effects) -> ContainerInfo:
@@ -150,19 +162,16 @@ def _undo(
     journal: Effects,
     log: Log,
 ) -> None:
-    """Put everything back as it was; says so when even that fails, and never hides the first error."""
-    try:
-        if replacement.kept is None:
-            with journal.effect("run", "remove", new.name):
-                host.remove(new.id)
-        else:
-            with journal.effect("run", "stop", new.name):
-                host.stop(new.id, replacement.spec.stop_timeout)
-        for container in old:
-            restore(container, host, journal)
-            log(f"{container.name} serves again")
-    except DockwrightError as error:
-        log(f"what was running could not be put back: {error}; the next run will try again")
+    """Put everything back as it was."""
+    if replacement.kept is None:
+        with journal.effect("run", "remove", new.name):
+            host.remove(new.id)
+    else:
+        with journal.effect("run", "stop", new.name):
+            host.stop(new.id, replacement.spec.stop_timeout)
+    for container in old:
+        restore(container, host, journal)
+        log(f"{container.name} serves again")
 
 
 def _retire(replacement: Replacement, new: ContainerInfo, host: ContainerHost, journal: Effects) -> None:

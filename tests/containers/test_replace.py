@@ -178,3 +178,9 @@ def test_going_back_starts_the_kept_container_itself(host: MemoryHost, entry: Ru
     deploy(back, host, entry)
     (now,) = serving(host, SLOT_NAME)
     assert now.id == kept.id
+
+
+def test_what_a_dead_run_created_and_never_started_is_removed(host: MemoryHost, entry: RunEntry) -> None:
+    host.create(wanted(7).spec)
+    deploy(wanted(8), host, entry)
+    assert [container.name for container in host.find({SLOT: SLOT_NAME})] == ["web-deployments-8"]
