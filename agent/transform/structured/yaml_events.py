@@ -100,6 +100,8 @@ def _failure(error: yaml.YAMLError, text: str) -> ParseFailure:
     if isinstance(error, yaml.MarkedYAMLError):
         problem = ", ".join(part for part in (error.context, error.problem) if part)
         mark = error.context_mark if error.context == "while scanning a simple key" else error.problem_mark
+        if mark is not None and mark.line > text.count("\n"):
+            return failure_at(problem, text, len(text))
         if mark is not None:
             return ParseFailure(problem, mark.line + 1, mark.column + 1)
     if isinstance(error, ReaderError) and isinstance(error.position, int):
