@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-from socket import socket
 
 from agent.errors import RegistryError
 
@@ -14,12 +13,12 @@ def is_loopback(host: str) -> bool:
     return host == "localhost" if address is None else address.is_loopback
 
 
-def require_public(connected: socket, host: str) -> None:
-    """RegistryError if the other end is this machine, or on its link, where clouds keep their metadata.
+def require_public(peer: str, host: str) -> None:
+    """RegistryError if `peer` is this machine, or on its link, where clouds keep their metadata.
 
-    Asked of an open connection, so that no later look-up can give another answer.
+    `peer` is the address that an open connection to `host` has, so no later look-up can give another answer.
     """
-    address = _address(str(connected.getpeername()[0]).partition("%")[0])
+    address = _address(peer.partition("%")[0])
     if address is None or _is_private_to_us(address):
         raise RegistryError(f"the registry sends us to {host}, which is an address of this machine; it is not asked")
 

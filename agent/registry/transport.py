@@ -165,7 +165,7 @@ class Transport:
         try:
             connection.connect()
             if only_public:
-                require_public(connection.sock, origin.host)
+                require_public(str(connection.sock.getpeername()[0]), origin.host)
             return connection, self._asked(connection, request)
         except BaseException:
             connection.close()

@@ -22,9 +22,12 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
+    """`cut` is after how many bytes of the body the connection ends; -1 is before the first of the answer."""
+
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
+    cut: int | None = None
 
 
 @dataclass
@@ -71,12 +74,16 @@ def serving(certificate: Certificate | None) -> Iterator[FakeServer]:
             )
             fake.asked.append(asked)
             reply = fake.script(asked)
+            self.close_connection = reply.cut is not None
+            if reply.cut == -1:
+                return
             self.send_response(reply.status)
-            for name, value in {"Content-Length": str(len(reply.body)), **reply.headers}.items():
+            length = {} if "Transfer-Encoding" in reply.headers else {"Content-Length": str(len(reply.body))}
+            for name, value in {**length, **reply.headers}.items():
                 self.send_header(name, value)
             self.end_headers()
             if self.command != "HEAD":
-                self.wfile.write(reply.body)
+                self.wfile.write(reply.body[: reply.cut])
 
         def content(self) -> bytes:
             if self.headers.get("Transfer-Encoding") != "chunked":
