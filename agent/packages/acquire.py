@@ -16,7 +16,6 @@ from agent.errors import PackageError
 from agent.host import ByteProgress
 from agent.packages.cache import PackageCache
 from agent.packages.feeds import Feed, FeedPackage
-from agent.packages.identity import check_id
 from agent.packages.ranges import VersionRange, parse_range
 from agent.packages.versions import Version
 
@@ -24,7 +23,7 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 BUILT_IN = "built-in"
-WORKERS = 4
+WORKERS = 8
 SHOWN_VERSIONS = 5
 
 ReportProgress = Callable[[str], ByteProgress]
@@ -34,7 +33,7 @@ ReportProgress = Callable[[str], ByteProgress]
 class PackageReference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
     """A package as a manifest asks for it: `version` is a version or a range, `name` is the id if not given.
 
-    `extract_to` is a folder within the tree, or empty for one called as the reference.
+    `extract_to` is a folder within the tree, or empty for one called as the reference. `sha256` pins the content.
     """
 
     id: str
@@ -42,10 +41,11 @@ class PackageReference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     name: str = ""
     feed: str = BUILT_IN
     extract_to: str = ""
+    sha256: str = ""
 
     def __post_init__(self) -> None:
-        if not self.name:
-            msgspec.structs.force_setattr(self, "name", self.id)
+        if not self.name:  # Maven's ids have colons, which a folder's name must not
+            msgspec.structs.force_setattr(self, "name", _usual_name(self.id))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,13 +122,12 @@ def _each(work: Callable[[T], U], items: Sequence[T]) -> tuple[U, ...]:
 
 def _resolve(reference: PackageReference, feeds: Mapping[str, Feed]) -> tuple[Feed, FeedPackage]:
     try:
-        check_id(reference.id)
         _check_folder(reference)
         feed = _feed(reference, feeds)
         wanted = parse_range(reference.version, feed.format)
     except PackageError as error:
         raise PackageError(f"package {ascii(reference.name)[1:-1]}: {error}") from error
-    available = feed.versions(reference.id)
+    available = feed.versions(reference.id, wanted.exactly)
     best = wanted.best(package.version for package in available)
     if best is None:
         raise PackageError(_missing(reference, wanted, feed, available))
@@ -138,11 +137,17 @@ def _resolve(reference: PackageReference, feeds: Mapping[str, Feed]) -> tuple[Fe
         raise PackageError(
             f"feed '{feed.name}' ({feed.location}) has {reference.id} {best} more than once ({files}); keep one"
         )
-    return feed, matches[0]
+    return feed, feed.details(matches[0])
+
+
+def _usual_name(id: str) -> str:  # noqa: A002
+    return id.replace(":", ".")
 
 
 def _check_folder(reference: PackageReference) -> None:
-    """Where the package is to be extracted lies within the tree, on every system."""
+    """Where the package is to be extracted lies within the tree, on every system. Ids are checked by their feed."""
+    if not reference.extract_to and reference.name == _usual_name(reference.id):
+        return
     field, text = ("extract-to", reference.extract_to) if reference.extract_to else ("name", reference.name)
     parts = PurePosixPath(text).parts
     if not _FOLDER.fullmatch(text) or ".." in parts or text.startswith("/"):
@@ -175,6 +180,11 @@ def _fetch(
     reference: PackageReference, feed: Feed, package: FeedPackage, progress: ByteProgress, cache: PackageCache
 ) -> AcquiredPackage:
     entry = cache.get(feed, package, progress)
+    if reference.sha256 and reference.sha256.lower() != entry.sha256:
+        raise PackageError(
+            f"{package.id} {package.version} from feed '{feed.name}' ({feed.location}) has sha256 {entry.sha256}, "
+            f"{reference.sha256} is asked for; it is not used"
+        )
     return AcquiredPackage(
         reference=reference,
         id=package.id,

@@ -37,6 +37,12 @@ class VersionRange:
     label: str = ""
     """What the pre-release label must begin with, for `1.2.0-beta*`."""
 
+    @property
+    def exactly(self) -> Version | None:
+        """The one version that is accepted, where there can be no other."""
+        only = self.intervals[0] if len(self.intervals) == 1 else Interval()
+        return only.minimum if only.minimum and only.minimum == only.maximum else None
+
     def allows(self, version: Version) -> bool:
         if version.prerelease and not self.prereleases:
             return False

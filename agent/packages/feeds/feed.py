@@ -12,12 +12,36 @@ import msgspec
 from agent.host import ByteProgress
 from agent.packages.versions import Version, VersionFormat
 
+FeedType = Literal["folder", "http", "nuget", "maven", "oci", "github", "octopus"]
+
 
 class FeedSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
-    """A feed as a manifest writes it. `uri` of a folder may be relative to the bundle."""
+    """A feed as a manifest writes it. `uri` of a folder may be relative to the bundle; GitHub has a usual one.
 
-    type: Literal["folder"]
-    uri: str
+    `api_key` is Octopus's, or a token for GitHub. `insecure` takes plain http and any certificate; `allow_local`
+    lets the feed lead to this machine. No secret shows in a representation.
+    """
+
+    type: FeedType
+    uri: str = ""
+    username: str = ""
+    password: str = ""
+    api_key: str = ""
+    insecure: bool = False
+    allow_local: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.uri and self.type != "github":
+            raise ValueError(f"a feed of type {self.type} needs a uri")
+        if self.type == "folder" and any(msgspec.structs.astuple(self)[2:]):
+            raise ValueError("a folder takes nothing but a uri")
+        if self.api_key and self.type not in {"octopus", "github"}:
+            raise ValueError(f"a feed of type {self.type} takes no api-key; give username and password")
+        if bool(self.username) != bool(self.password) and not (self.password and self.type == "github"):
+            raise ValueError("a username and a password go together")
+
+    def __repr__(self) -> str:
+        return f"FeedSettings(type={self.type!r}, uri={self.uri!r})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +49,8 @@ class FeedPackage:
     """One version of a package in a feed. `extension` begins with a dot.
 
     `stamp` changes when the content might have: for a file its path, inode, size and times; empty where a
-    feed's versions never change.
+    feed's versions never change. `hash` is what the feed says of the content, as `sha256:…` (or sha512, sha1), in
+    hex; `address` where it is, in the feed's own form.
     """
 
     id: str
@@ -34,6 +59,8 @@ class FeedPackage:
     size: int = 0
     stamp: str = ""
     file: Path | None = None
+    address: str = ""
+    hash: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,12 +85,20 @@ class Feed(Protocol):
     @property
     def format(self) -> VersionFormat: ...
 
-    def versions(self, id: str) -> Sequence[FeedPackage]:  # noqa: A002  the field's own word
-        """All versions of that id, in any order, none where the feed does not know the id."""
+    def versions(self, id: str, exact: Version | None = None) -> Sequence[FeedPackage]:  # noqa: A002  the field's word
+        """All versions of that id, in any order, none where the feed does not know the id.
+
+        Where no other than the `exact` one is asked for, a feed that cannot list them tells at least of that.
+        PackageError for what is no id here.
+        """
         ...
 
     def similar(self, id: str) -> Sequence[str]:  # noqa: A002
         """Ids that the user may have meant, the closest first; none where the feed cannot tell."""
+        ...
+
+    def details(self, package: FeedPackage) -> FeedPackage:
+        """One of its versions with all that is known of it before it is fetched: its extension at least."""
         ...
 
     def fetch(self, package: FeedPackage, into: Path, progress: ByteProgress) -> Fetched:

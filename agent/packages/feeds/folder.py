@@ -14,9 +14,9 @@ from typing import BinaryIO
 from agent.errors import PackageError, StorageError
 from agent.host import ByteProgress
 from agent.packages.feeds.feed import FeedPackage, Fetched
-from agent.packages.identity import PackageFileName, parse_file_name, same_id
+from agent.packages.identity import PackageFileName, check_id, parse_file_name, same_id
 from agent.packages.stamps import stamp_of
-from agent.packages.versions import VersionFormat
+from agent.packages.versions import Version, VersionFormat
 
 CHUNK = 1 << 20
 
@@ -34,7 +34,8 @@ class FolderFeed:
     def location(self) -> str:
         return str(self.root)
 
-    def versions(self, id: str) -> list[FeedPackage]:  # noqa: A002  the field's own word
+    def versions(self, id: str, exact: Version | None = None) -> list[FeedPackage]:  # noqa: A002, ARG002  the field's own word
+        check_id(id)
         files = [(named, entry) for named, entry in self._files() if same_id(named.id, id)]
         try:
             return [_package(named, entry) for named, entry in files if entry.is_file()]
@@ -44,6 +45,9 @@ class FolderFeed:
     def similar(self, id: str) -> list[str]:  # noqa: A002
         ids = {named.id.lower(): named.id for named, _ in self._files()}
         return [ids[close] for close in difflib.get_close_matches(id.lower(), list(ids), n=3)]
+
+    def details(self, package: FeedPackage) -> FeedPackage:
+        return package
 
     def fetch(self, package: FeedPackage, into: Path, progress: ByteProgress) -> Fetched:
         assert package.file is not None
