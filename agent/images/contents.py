@@ -16,11 +16,10 @@ from agent.errors import InputError, RegistryError, StorageError
 from agent.host import OperatingSystem
 from agent.images.layer import Attributes
 from agent.images.layer_tar import inner_path
-from agent.images.listing import LayerCache, Listing, read_layer
+from agent.images.listing import MOST_FILES, LayerCache, Listing, read_layer
 from agent.images.view import Place, View
 from agent.registry import Descriptor
 
-_MOST_FILES: Final = 10_000
 _MAGIC: Final = re.compile(r"[*?\[{]")
 _UNFIT: Final = re.compile(r"[\x00-\x1f\x7f\\:]")
 
@@ -70,7 +69,7 @@ def find_files(layers: Layers, globs: Sequence[str], compile_glob: Callable[[str
             found = names.setdefault(place.path, [])
             found += [name] if name not in found else []
         unmatched += [] if matched else [glob.text]
-    if len(names) > _MOST_FILES:
+    if len(names) > MOST_FILES:
         raise InputError(f"the globs match {len(names):,} files of the image; name fewer, they are to be configured")
     files = tuple(reader.files(names))
     known = dict(pair for path in names for pair in reader.view.folders(path))

@@ -9,7 +9,7 @@ from typing import IO, cast
 from agent.errors import RegistryError
 
 _PIECE = 1024 * 1024
-_ALWAYS_ALLOWED = 1024 * 1024 * 1024
+_ALWAYS_ALLOWED = 256 * 1024 * 1024
 _LARGEST_RATIO = 100
 _LARGEST_WINDOW = 128 * 1024 * 1024
 
@@ -19,8 +19,8 @@ class LayerError(RegistryError):
 
 
 def inflated(chunks: Iterable[bytes], compressed_size: int) -> Iterator[bytes]:
-    """The bytes inside: gzip, zstd, or as they are. LayerError for damage, or for a bomb: more than 1 GB and
-    a hundred times `compressed_size`.
+    """The bytes inside: gzip, zstd, or as they are. LayerError for damage, or for a bomb: more than 256 MB
+    and a hundred times `compressed_size`.
     """
     left = _ALWAYS_ALLOWED + _LARGEST_RATIO * compressed_size
     try:
@@ -48,23 +48,17 @@ def _unpacked(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 def _gunzipped(waiting: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
     """One member after the other: some builders write many."""
-    inflate = zlib.decompressobj(wbits=31)
-    while True:
-        while waiting:
-            if piece := inflate.decompress(waiting, _PIECE):
-                yield piece
-            waiting = inflate.unconsumed_tail
-            if inflate.eof:
-                waiting = inflate.unused_data
-                if waiting[:1] not in (b"\x1f", b""):
-                    raise zlib.error("more follows than belongs to it")
-                inflate = zlib.decompressobj(wbits=31)
-        fresh = next(chunks, None)
-        if fresh is None:
-            break
-        waiting = fresh
-    if piece := inflate.flush():
-        yield piece
+    inflate = None
+    while waiting or (waiting := next(chunks, b"")):
+        inflate = inflate or zlib.decompressobj(wbits=31)
+        if piece := inflate.decompress(waiting, _PIECE):
+            yield piece
+        waiting = inflate.unconsumed_tail
+        if inflate.eof:
+            waiting = inflate.unused_data
+            inflate = None
+    if inflate is not None:
+        raise EOFError("it is cut off")
 
 
 def _unzstd(first: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -17,6 +17,8 @@ from agent.registry import Descriptor
 
 EntryKind = Literal["file", "folder", "symlink", "hardlink", "other", "whiteout", "opaque"]
 
+MOST_FILES: Final = 10_000
+
 _LARGEST_FILE: Final = 64 * 1024 * 1024
 _LARGEST_CONTENT: Final = 256 * 1024 * 1024
 _LARGEST_CACHE: Final = 512 * 1024 * 1024
@@ -139,11 +141,15 @@ class _Budget:
     def __init__(self, wanted: Callable[[str], bool]) -> None:
         self._wanted = wanted
         self._left = _LARGEST_CONTENT
+        self._files = 0
 
     def wants(self, path: str, size: int) -> bool:
         if not self._wanted(path):
             return False
         self._left -= size
+        self._files += 1
+        if self._files > MOST_FILES:
+            raise InputError(f"more than {MOST_FILES:,} files match the globs; name fewer, they are to be configured")
         if size > _LARGEST_FILE or self._left < 0:
             raise InputError(f"{path[:200]} ({size:,} bytes) is too much to configure; name fewer or other files")
         return True
