@@ -74,7 +74,11 @@ def test_content_that_the_catalog_does_not_know_is_refused(
 
 @pytest.mark.parametrize(("id", "version"), [("My.App", "9.9.9"), ("Other", "1.0.0")])
 def test_a_package_that_is_another_inside_is_refused(
-    tmp_path: Path, server: WebServer, opened: OpenFeed, id: str, version: str
+    tmp_path: Path,
+    server: WebServer,
+    opened: OpenFeed,
+    id: str,  # noqa: A002
+    version: str,
 ) -> None:
     feed = _v3(server, opened, catalog=False)
     server.files["/flat/my.app/1.0.0/my.app.1.0.0.nupkg"] = _nupkg(id, version)

@@ -95,11 +95,11 @@ def repack(archive: Path, into: Path) -> Fetched:
         ) from error
 
 
-class _Commit(msgspec.Struct):
+class _Commit(msgspec.Struct, frozen=True):
     sha: str = ""
 
 
-class _Tag(msgspec.Struct):
+class _Tag(msgspec.Struct, frozen=True):
     name: str
     zipball_url: str = ""
     commit: _Commit = _Commit()

@@ -58,7 +58,7 @@ class MavenFeed:
             [item.text.strip() for item in metadata.each("versioning", "versions", "version")] if metadata else []
         )
         found = {version.text: version for text in listed if (version := _version(text))}
-        if exact and exact not in found.values() and _VERSION.fullmatch(exact.text):
+        if exact and exact not in found.values() and _version(exact.text):
             found[exact.text] = exact  # a repository need not list what it has; `details` finds out
         return [FeedPackage(id=id, version=version, extension="") for version in found.values()]
 

@@ -58,26 +58,26 @@ class NuGetFeed:
         return fetched
 
 
-class _Resource(msgspec.Struct):
+class _Resource(msgspec.Struct, frozen=True):
     id: str = msgspec.field(name="@id")
     type: str | list[str] = msgspec.field(name="@type")
 
 
-class _Index(msgspec.Struct):
+class _Index(msgspec.Struct, frozen=True):
     resources: list[_Resource]
 
 
-class _Versions(msgspec.Struct):
+class _Versions(msgspec.Struct, frozen=True):
     versions: list[str]
 
 
-class _CatalogEntry(msgspec.Struct, rename="camel"):
+class _CatalogEntry(msgspec.Struct, frozen=True, rename="camel"):
     package_hash: str = ""
     package_hash_algorithm: str = ""
     package_size: int = 0
 
 
-class _Leaf(msgspec.Struct, rename="camel"):
+class _Leaf(msgspec.Struct, frozen=True, rename="camel"):
     catalog_entry: str | _CatalogEntry = ""
 
 

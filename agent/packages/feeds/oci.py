@@ -67,9 +67,8 @@ class OciFeed:
         repository = self._repository(package.id)
         with self._session() as session:
             layer = _first_layer(session, repository, package.address)
-        return replace(
-            package, extension=_extension(layer, package), size=layer.size, stamp=layer.digest, hash=layer.digest
-        )
+            extension = _extension(layer, package)
+        return replace(package, extension=extension, size=layer.size, stamp=layer.digest, hash=layer.digest)
 
     def fetch(self, package: FeedPackage, into: Path, progress: ByteProgress) -> Fetched:
         repository = self._repository(package.id)
@@ -123,11 +122,11 @@ class OciFeed:
             ) from error
 
 
-class _TagList(msgspec.Struct):
+class _TagList(msgspec.Struct, frozen=True):
     tags: list[str] | None = None
 
 
-class _Manifest(msgspec.Struct):
+class _Manifest(msgspec.Struct, frozen=True):
     layers: list[Descriptor] = []
 
 

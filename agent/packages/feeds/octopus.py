@@ -58,7 +58,7 @@ class OctopusFeed:
                 return
 
 
-class _Resource(msgspec.Struct, rename="pascal"):
+class _Resource(msgspec.Struct, frozen=True, rename="pascal"):
     package_id: str
     version: str
     file_extension: str = ".nupkg"
@@ -67,7 +67,7 @@ class _Resource(msgspec.Struct, rename="pascal"):
     id: str = ""
 
 
-class _Page(msgspec.Struct, rename="pascal"):
+class _Page(msgspec.Struct, frozen=True, rename="pascal"):
     items: list[_Resource]
     total_results: int = 0
 
