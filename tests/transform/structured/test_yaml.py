@@ -344,6 +344,7 @@ def test_a_replaced_structure_reads_back_and_the_rest_stays(
 ) -> None:
     text = yaml.safe_dump(document, **style)
     written = yaml.safe_dump(value, **other)
+    document = yaml.safe_load(text)  # not always what was dumped: PyYAML folds some narrow scalars wrongly
     assume("&id" not in text + written and "#{" not in written)
     inner = [path for path, each in paths(document) if isinstance(each, dict | list)]
     assume(inner)
