@@ -159,6 +159,13 @@ class Finished:
         return result
 
     @property
+    def answer(self) -> dict[str, object]:
+        """The same, of a command whose answer has fields."""
+        answer = self.document["result"]
+        assert isinstance(answer, dict), self.error
+        return answer
+
+    @property
     def outputs(self) -> dict[str, str]:
         outputs = self.document["outputs"]
         assert isinstance(outputs, dict)
