@@ -11,7 +11,6 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -27,12 +26,12 @@ from agent.journal import Journal, NewRun, RunEntry, read_runs
 from agent.lock import slot_lock
 from agent.packages import PackageCache, open_feeds
 from agent.plan import Plan, load, require_same
-from agent.plugins import connect, load_step
+from agent.plugins import connect, connect_early, load_step
 from agent.recovery import recover
 from agent.report import Report
 from agent.step import Deployment, Outcome, PlannableStep, Step, StepContext, StepJournal
 from agent.variables import Variables
-from agent.workspace import work_folder
+from agent.workspace import WorkFolder, work_folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,9 +59,9 @@ class _Opened:
 def run(request: Request, report: Report) -> Outcome:
     """Deploy. Whatever fails, the journal says so, and what served before serves again."""
     with work_folder(request.home) as work:
-        opened = _open(request, work)
+        opened = _open(request, work.path)
         slot = opened.deployment.slot
-        host = cache(lambda: connect(request.host))
+        host = connect_early(request.host)
         expected = _expected_plan(request, opened)
         with _held_slot(request, opened.deployment, report) as lock, _journal(request.home, report) as journal:
             recover(slot, journal, host, report.warning)
@@ -84,12 +83,12 @@ def run(request: Request, report: Report) -> Outcome:
 def plan(request: Request, report: Report) -> Plan:
     """Everything `run` would do, found out without a side effect outside the work folder."""
     with work_folder(request.home) as work:
-        opened = _open(request, work)
+        opened = _open(request, work.path)
         if not isinstance(opened.step, PlannableStep):
             raise InputError(f"the step '{opened.manifest.step}' cannot be planned, only run")
         surroundings = _Surroundings(
             work=work,
-            cache=PackageCache(work / "packages"),
+            cache=PackageCache(work.path / "packages"),
             journal=_NoSideEffects(),
             confirm=lambda _: None,
             guard=nullcontext,
@@ -119,7 +118,7 @@ def _evaluated(manifest: StepManifest, variables: Variables, missing: Missing) -
 class _Surroundings:
     """What differs between a run and a plan."""
 
-    work: Path
+    work: WorkFolder
     cache: PackageCache
     journal: StepJournal
     confirm: Callable[[Callable[[], Plan]], None]
@@ -129,7 +128,7 @@ class _Surroundings:
 
 def _context(opened: _Opened, request: Request, report: Report, around: _Surroundings) -> StepContext:
     manifest = opened.manifest
-    folder = around.work / "step"
+    folder = around.work.path / "step"
     folder.mkdir()
     return StepContext(
         deployment=opened.deployment,
@@ -139,6 +138,7 @@ def _context(opened: _Opened, request: Request, report: Report, around: _Surroun
         feeds=open_feeds(manifest.feeds, opened.root),
         cache=around.cache,
         work=folder,
+        discard=around.work.discard,
         report=report,
         journal=around.journal,
         confirm=around.confirm,

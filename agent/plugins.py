@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import Future
 from importlib.metadata import EntryPoint, entry_points
+from threading import Thread
 from typing import Any
 
 from agent.documents import closest
@@ -32,6 +35,23 @@ def connect(url: str) -> ContainerHost:
         raise HostError(f"no kind of host is known for '{url}'; hosts begin with {_schemes()}")
     host: ContainerHost = _load(point)(url)
     return host
+
+
+def connect_early(url: str) -> Callable[[], ContainerHost]:
+    """Begin to connect now, beside other work: loading an engine's library takes a while. Waits when called.
+
+    An error comes out where the host is asked for; nowhere, if it never is.
+    """
+    answer: Future[ContainerHost] = Future()
+
+    def attempt() -> None:
+        try:
+            answer.set_result(connect(url))
+        except BaseException as error:
+            answer.set_exception(error)
+
+    Thread(target=attempt, daemon=True).start()
+    return answer.result
 
 
 def _find(group: str, name: str) -> EntryPoint | None:

@@ -77,6 +77,8 @@ class StepContext:
     feeds: Mapping[str, Feed]
     cache: PackageCache
     work: Path
+    discard: Callable[[Path], None]
+    """Removes a folder under `work` that is not needed any more, beside whatever happens next."""
     report: Report
     journal: StepJournal
     confirm: Callable[[Callable[[], Plan]], None]

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 
 from agent.errors import StorageError
 from agent.lock import exclusive, try_lock
@@ -21,23 +22,43 @@ def default_home() -> Path:
     return Path(os.environ.get("DOCKWRIGHT_HOME") or Path.home() / ".dockwright")
 
 
+class WorkFolder:
+    """A private folder for one run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._removals: list[Thread] = []
+
+    def discard(self, folder: Path) -> None:
+        """Remove a folder inside that is not needed any more, beside whatever happens next."""
+        removal = Thread(target=shutil.rmtree, args=(folder,), kwargs={"ignore_errors": True})
+        removal.start()
+        self._removals.append(removal)
+
+    def remove(self) -> None:
+        """Remove all of it."""
+        for removal in self._removals:
+            removal.join()
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
 @contextmanager
-def work_folder(home: Path) -> Iterator[Path]:
-    """A private empty folder that is gone afterwards. Errors of the disk inside it become StorageError."""
+def work_folder(home: Path) -> Iterator[WorkFolder]:
+    """An empty folder that is gone afterwards. Errors of the disk inside it become StorageError."""
     parent = home / "work"
     with storing(parent):
         parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with exclusive(parent / LOCK):
             _remove_abandoned(parent)
-            folder = Path(tempfile.mkdtemp(prefix="run-", dir=parent))
-            descriptor = try_lock(folder / LOCK)
+            folder = WorkFolder(Path(tempfile.mkdtemp(prefix="run-", dir=parent)))
+            descriptor = try_lock(folder.path / LOCK)
     try:
-        with storing(folder):
+        with storing(folder.path):
             yield folder
     finally:
         if descriptor is not None:
             os.close(descriptor)
-        shutil.rmtree(folder, ignore_errors=True)
+        folder.remove()
 
 
 @contextmanager

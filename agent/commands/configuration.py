@@ -54,7 +54,7 @@ def configure_image(asked: Asked, variables: Variables, home: Path, report: Repo
             files=tuple(map(_path, asked.files)) or tuple(dict.fromkeys(_spoken_of(resolved))),
             compile_glob=compile_glob,
             transform=lambda tree: _transform(tree, settings, variables, report),
-            work=work,
+            work=work.path,
             cache=LayerCache(home / "cache" / "images"),
             platform=asked.platform,
             labels=_labels(variables),

@@ -47,7 +47,7 @@ def _engine(url: str) -> Finding:
 def _home(home: Path) -> Finding:
     try:
         with work_folder(home) as work:
-            (work / "probe").write_bytes(b"x")
+            (work.path / "probe").write_bytes(b"x")
     except DockwrightError as error:
         return Finding(what="home", good=False, found=str(error), advice="choose another with --home")
     return Finding(what="home", good=True, found=f"{home} is writable")

@@ -51,6 +51,7 @@ def _build(prepared: Prepared, context: StepContext) -> ImageInfo:
         image = build(request, context.host, context.journal, context.report.output, context.report.info)
         context.journal.note(image=str(prepared.reference), configuration=prepared.configuration)
         context.report.detail(str(prepared.reference))
+        context.discard(prepared.tree)
         return image
 
 
