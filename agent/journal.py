@@ -106,6 +106,19 @@ class EffectRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PackageUse:
+    """That a run is made of a package: its id, version and content, and the run's slot and state."""
+
+    sha256: str
+    package: str
+    version: str
+    run: int
+    deployment: str
+    slot: str
+    state: State
+
+
+@dataclass(frozen=True, kw_only=True)
 class NewRun:
     """What is known of a run when it begins."""
 
@@ -170,6 +183,15 @@ class Journal:
                 (record.number,),
             ).fetchall()
         return [EffectRecord(**dict(row)) for row in rows]
+
+    def package_uses(self) -> list[PackageUse]:
+        """Every package of every run, the newest run first."""
+        with self._storing():
+            rows = self._database.execute(
+                "SELECT p.sha256, p.id AS package, p.version, r.number AS run, r.id AS deployment, r.slot, r.state "
+                "FROM packages p JOIN runs r ON r.number = p.run ORDER BY r.number DESC, p.rowid"
+            ).fetchall()
+        return [PackageUse(**dict(row)) for row in rows]
 
     def close(self) -> None:
         self._database.close()

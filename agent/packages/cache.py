@@ -1,9 +1,9 @@
 """The package cache: files named by the SHA-256 of their content, and an index of where each came from.
 
-`sha256/ab/abcd….zip` holds the content, `index/…` one small record for each (feed, id, version), `incoming/` what is
-being fetched. Every write is a rename within one file system, so any number of processes may share the cache
-without a lock; nothing is flushed to the disk, because each entry is hashed before its first use in a run and a
-torn one is fetched again.
+`sha256/ab/abcd….zip` holds the content, `index/…` one small record for each (feed, id, version), whose time is that
+of its last use, `incoming/` what is being fetched, `leases/` who uses what. Every write is a rename within one file
+system, so any number of processes may share the cache; nothing is flushed to the disk, because each entry is hashed
+before its first use in a run and a torn one is fetched again.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import threading
 import time
 import uuid
 from contextlib import suppress
@@ -23,8 +24,11 @@ import msgspec
 from agent.errors import PackageError, StorageError
 from agent.host import ByteProgress
 from agent.packages.feeds import Feed, FeedPackage
+from agent.packages.leases import Lease
 from agent.packages.stamps import hash_stream, seal_of
 
+SHA256 = "sha256"
+INDEX = "index"
 LEFTOVER_SECONDS = 24 * 3600
 
 
@@ -39,10 +43,15 @@ class CacheEntry:
 
 
 class PackageCache:
-    """A cache below `root`, made at the first use. One object may be used by many threads."""
+    """A cache below `root`, made at the first use. One object may be used by many threads.
+
+    What it gave stays in the cache at least as long as the object lives.
+    """
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._lease = Lease(root)
+        self._lock = threading.Lock()
         self._verified: dict[Path, str] = {}
 
     def get(self, feed: Feed, package: FeedPackage, progress: ByteProgress) -> CacheEntry:
@@ -53,12 +62,23 @@ class PackageCache:
         try:
             record = self._record(feed, package)
             known = record.sha256 if record and record.stamp == package.stamp else ""
-            found = self._sound(known, package.extension) if _SHA256.fullmatch(known) else None
+            found = self._kept(known, package.extension) if _SHA256.fullmatch(known) else None
+            if found:
+                self._note_use(feed, package, known)
             return found or self._fetched(feed, package, progress, known)
         except OSError as error:
             raise StorageError(
                 f"the package cache {self._root} cannot be used: {error.strerror}; free space or check its owner"
             ) from error
+
+    def _kept(self, sha256: str, extension: str) -> CacheEntry | None:
+        """Held first and looked at then: what is there after that stays."""
+        self._hold(sha256)
+        return self._sound(sha256, extension)
+
+    def _hold(self, sha256: str) -> None:
+        with self._lock:
+            self._lease.hold(sha256)
 
     def _sound(self, sha256: str, extension: str) -> CacheEntry | None:
         """The entry if its content is what its name says; a damaged one is thrown away."""
@@ -88,18 +108,19 @@ class PackageCache:
                 )
             path = self._path(fetched.sha256, package.extension)
             self._folder(*path.parent.relative_to(self._root).parts)
+            self._hold(fetched.sha256)
             incoming.replace(path)
         finally:
             # Renaming one of two names of a file onto the other leaves both (POSIX).
             incoming.unlink(missing_ok=True)
         seal = seal_of(path.lstat())
         self._verified[path] = seal
-        self._write_record(feed, package, _Record(sha256=fetched.sha256, stamp=package.stamp))
+        self._note_use(feed, package, fetched.sha256)
         return CacheEntry(path=path, sha256=fetched.sha256, size=fetched.size, seal=seal)
 
     def _path(self, sha256: str, extension: str) -> Path:
         """The extension is one of a fixed list, and spares programs that are given the file a guess."""
-        return self._root / "sha256" / sha256[:2] / f"{sha256}{extension}"
+        return self._root / SHA256 / sha256[:2] / f"{sha256}{extension}"
 
     def _folder(self, *names: str) -> Path:
         folder = self._root
@@ -109,22 +130,30 @@ class PackageCache:
             folder.mkdir(mode=0o700, exist_ok=True)
         return folder
 
-    def _record(self, feed: Feed, package: FeedPackage) -> _Record | None:
+    def _record(self, feed: Feed, package: FeedPackage) -> CacheRecord | None:
         """A record that cannot be read is as good as none."""
         with suppress(FileNotFoundError, msgspec.DecodeError):
-            return msgspec.json.decode((self._root / "index" / _key(feed, package)).read_bytes(), type=_Record)
+            return msgspec.json.decode((self._root / INDEX / _key(feed, package)).read_bytes(), type=CacheRecord)
         return None
 
-    def _write_record(self, feed: Feed, package: FeedPackage, record: _Record) -> None:
-        index = self._folder("index")
+    def _note_use(self, feed: Feed, package: FeedPackage, sha256: str) -> None:
+        record = CacheRecord(
+            sha256=sha256, stamp=package.stamp, id=package.id, version=package.version.text, feed=feed.location
+        )
+        index = self._folder(INDEX)
         beside = index / f".{uuid.uuid4().hex}"
         beside.write_bytes(msgspec.json.encode(record))
         beside.replace(index / _key(feed, package))
 
 
-class _Record(msgspec.Struct, frozen=True, kw_only=True):
+class CacheRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What a feed's version was when it was fetched. Records of older caches have no names."""
+
     sha256: str
     stamp: str
+    id: str = ""
+    version: str = ""
+    feed: str = ""
 
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
