@@ -17,7 +17,9 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
 
 from agent.packages import FeedSettings, PackageCache, PackageReference, acquire, extract, open_feeds
@@ -25,6 +27,9 @@ from agent.packages import FeedSettings, PackageCache, PackageReference, acquire
 FILES = 2_000
 SIZE = 60_000_000
 ROUNDS = 9
+PARALLEL = 50
+PARALLEL_SIZE = 5_000_000
+LINK_BYTES_PER_SECOND = 60_000_000
 MEMORY_SCRIPT = """
 import re, sys
 from pathlib import Path
@@ -78,6 +83,7 @@ def _measure(folder: Path) -> list[Measurement]:
         _timed("60 MB zip of 2,000 files, to unzip", target, zipped, ["unzip", "-q", str(zipped), "-d"], 1.5),
         _timed("60 MB tar.gz of 2,000 files, to tar", target, tarred, ["tar", "-xzf", str(tarred), "-C"], 1.5),
         _cached(folder, zipped),
+        _parallel(folder),
         _memory("memory for 300 MB of zip, to 60 MB", large_zip, zipped, target),
         _memory("memory for 300 MB of tar.gz, to 60 MB", large_tar, tarred, target),
     ]
@@ -110,6 +116,53 @@ def _cached(folder: Path, archive: Path) -> Measurement:
         theirs=first,
         at_most=1.5,
     )
+
+
+def _parallel(folder: Path) -> Measurement:
+    """50 packages over a link of a fixed rate, each request 20 ms away, to eight plain readers that keep nothing."""
+    served = folder / "served"
+    served.mkdir()
+    names = [f"App{number}" for number in range(PARALLEL)]
+    for name in names:
+        (served / f"{name}.1.0.0.zip").write_bytes(random.Random(name).randbytes(PARALLEL_SIZE))
+    command = [sys.executable, "-m", "tests.bench.slow_link", str(served), str(LINK_BYTES_PER_SECOND), "0.02"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as link:
+        assert link.stdout is not None
+        port = int(link.stdout.readline())
+        pairs = [(_acquired_seconds(folder, port, names), _read_seconds(port, names)) for _ in range(3)]
+        link.terminate()
+    ours, theirs = (statistics.median(side) for side in zip(*pairs, strict=True))
+    return Measurement(
+        name=f"{PARALLEL} packages of {PARALLEL_SIZE / 1e6:g} MB at {LINK_BYTES_PER_SECOND / 1e6:g} MB/s, to a link",
+        unit="s",
+        ours=ours,
+        theirs=theirs,
+        at_most=1.1,
+    )
+
+
+def _acquired_seconds(folder: Path, port: int, names: list[str]) -> float:
+    settings = FeedSettings(type="http", uri=f"http://127.0.0.1:{port}/{{id}}.{{version}}.zip", allow_local=True)
+    feeds = open_feeds({"built-in": settings}, folder)
+    references = [PackageReference(id=name, version="1.0.0") for name in names]
+    cache = folder / "cache"
+    return _seconds(lambda: acquire(references, feeds, PackageCache(cache), lambda _: lambda *_: None), cache)
+
+
+def _read_seconds(port: int, names: list[str]) -> float:
+    def read(name: str) -> None:
+        connection = HTTPConnection("127.0.0.1", port)
+        connection.request("GET", f"/{name}.1.0.0.zip")
+        answer = connection.getresponse()
+        while answer.read(1 << 18):
+            pass
+        connection.close()
+
+    def read_all() -> None:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(read, names))
+
+    return _seconds(read_all)
 
 
 def _memory(name: str, large: Path, small: Path, target: Path) -> Measurement:
