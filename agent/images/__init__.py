@@ -2,7 +2,7 @@
 
 from agent.images.build import ImageRequest, build
 from agent.images.configure import Configured, ConfigureRequest, configure
-from agent.images.listing import LayerCache
+from agent.images.layer_cache import LayerCache
 from agent.images.push import PushRequest, push
 from agent.images.settings import BuildSettings
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent.errors import BuildError
 from agent.host import BuildRequest, ContainerHost, ImageInfo, LineSink
 from agent.images.settings import BuildSettings
-from agent.journal import Effects
+
+if TYPE_CHECKING:
+    from agent.journal import Effects
 
 
 @dataclass(frozen=True, kw_only=True)

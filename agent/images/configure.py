@@ -20,7 +20,7 @@ from agent.host import OperatingSystem
 from agent.images.contents import Found, Layers, find_files
 from agent.images.image_config import Addition, ImageConfig, read_config, with_layer
 from agent.images.layer import WINDOWS_FILES, Layer, LayerContent, LayerFile, make_layer
-from agent.images.listing import LayerCache
+from agent.images.layer_cache import LayerCache
 from agent.images.worktree import Changes, lay_out, take_back
 from agent.labels import BASE, CONFIGURATION
 from agent.registry import Descriptor, ImageReference, Manifest, RegistryClient, RemoteImage
@@ -99,9 +99,19 @@ def _read_base(request: ConfigureRequest, client: RegistryClient) -> _Base:
     image = client.image(request.base.repository, request.base.selector, request.platform)
     if image is None:
         raise InputError(f"{where} is not in the registry; see its name and tag")
-    data = client.load_blob(request.base.repository, image.manifest.config, _LARGEST_CONFIG)
+    data = _config_data(request, image, client)
     config = read_config(data, len(image.manifest.layers), where)
     return _Base(image=image, config=config, config_data=data, system=config.system(where))
+
+
+def _config_data(request: ConfigureRequest, image: RemoteImage, client: RegistryClient) -> bytes:
+    """From the cache if it was read before."""
+    config = image.manifest.config
+    known = request.cache.content(config.digest.removeprefix("sha256:"))
+    if known is None:
+        known = client.load_blob(request.base.repository, config, _LARGEST_CONFIG)
+        request.cache.keep_content(known)
+    return known
 
 
 def _find(request: ConfigureRequest, base: _Base, client: RegistryClient, log: Callable[[str], None]) -> Found:

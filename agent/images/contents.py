@@ -15,8 +15,9 @@ from typing import Final
 from agent.errors import InputError, RegistryError, StorageError
 from agent.host import OperatingSystem
 from agent.images.layer import Attributes
+from agent.images.layer_cache import LayerCache
 from agent.images.layer_tar import inner_path
-from agent.images.listing import MOST_FILES, LayerCache, Listing, read_layer
+from agent.images.listing import MOST_FILES, Listing, read_layer
 from agent.images.view import Place, View
 from agent.registry import Descriptor
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import tarfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Final, Literal
+
+import msgspec
 
 from agent.images.inflate import LayerError
 
@@ -35,8 +36,7 @@ _EXTENSIONS: Final = frozenset(
 _KEPT_RECORDS: Final = ("SCHILY.xattr.", "MSWINDOWS.", "LIBARCHIVE.creationtime")
 
 
-@dataclass(frozen=True, kw_only=True)
-class TarEntry:
+class TarEntry(msgspec.Struct, frozen=True, kw_only=True):
     """`path` is posix, relative and without `.` or `..`; `target` is as written. `content` is there if wanted."""
 
     path: str
@@ -45,8 +45,8 @@ class TarEntry:
     uid: int
     gid: int
     target: str = ""
-    records: dict[str, bytes] = field(default_factory=dict)
-    content: bytes | None = field(default=None, repr=False)
+    records: dict[str, bytes] = {}
+    content: bytes | None = None
 
 
 def tar_entries(chunks: Iterator[bytes], wanted: Callable[[str, int], bool]) -> Iterator[TarEntry]:
@@ -69,14 +69,13 @@ def tar_entries(chunks: Iterator[bytes], wanted: Callable[[str, int], bool]) -> 
     source.drain()
 
 
-@dataclass
-class _Extended:
+class _Extended(msgspec.Struct):
     """What extension headers say of the entry that follows them."""
 
     name: str | None = None
     target: str | None = None
-    numbers: dict[str, int] = field(default_factory=dict)
-    records: dict[str, bytes] = field(default_factory=dict)
+    numbers: dict[str, int] = {}
+    records: dict[str, bytes] = {}
     sparse: bool = False
 
 

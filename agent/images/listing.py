@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Final, Literal
 
 import msgspec
 
-from agent.errors import InputError, StorageError
+from agent.errors import InputError
 from agent.images.inflate import LayerError, inflated
 from agent.images.layer import WHITEOUT, Attributes
 from agent.images.layer_tar import TarEntry, tar_entries
@@ -18,12 +16,11 @@ from agent.registry import Descriptor
 EntryKind = Literal["file", "folder", "symlink", "hardlink", "other", "whiteout", "opaque"]
 
 MOST_FILES: Final = 10_000
+VERSION: Final = 1
 
 _LARGEST_FILE: Final = 64 * 1024 * 1024
 _LARGEST_CONTENT: Final = 256 * 1024 * 1024
-_LARGEST_CACHE: Final = 512 * 1024 * 1024
 _OPAQUE: Final = ".wh..wh..opq"
-_VERSION: Final = 1
 
 _Known = dict[tuple[tuple[str, bytes], ...], int]
 
@@ -46,7 +43,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
 class Listing(msgspec.Struct, kw_only=True):
     """A layer's entries in order; `contents` has the SHA-256 of the files whose content was kept, by path."""
 
-    version: int = _VERSION
+    version: int = VERSION
     entries: list[Entry] = []
     records: list[dict[str, bytes]] = []
     contents: dict[str, str] = {}
@@ -56,63 +53,6 @@ class Listing(msgspec.Struct, kw_only=True):
             key: value.decode("utf-8", "surrogateescape") for key, value in self.records[entry.records].items()
         }
         return Attributes(mode=entry.mode, uid=entry.uid, gid=entry.gid, records=records)
-
-
-class LayerCache:
-    """Listings by the layer's digest and contents by their own, in `folder`. What is there is verified on use."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def listing(self, digest: str) -> Listing | None:
-        """None if it is not there, or not as this version writes it."""
-        try:
-            listing = msgspec.msgpack.decode(self._listing_path(digest).read_bytes(), type=Listing)
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
-            return None
-        whole = all(0 <= entry.records < len(listing.records) for entry in listing.entries)
-        return listing if listing.version == _VERSION and whole else None
-
-    def content(self, sha256: str) -> bytes | None:
-        try:
-            content = (self._folder / "files" / sha256).read_bytes()
-        except OSError:
-            return None
-        return content if hashlib.sha256(content).hexdigest() == sha256 else None
-
-    def keep(self, digest: str, listing: Listing, contents: dict[str, bytes]) -> None:
-        """StorageError if the disk does not take it."""
-        for path, content in contents.items():
-            listing.contents[path] = hashlib.sha256(content).hexdigest()
-            self._write(self._folder / "files" / listing.contents[path], content)
-        self._write(self._listing_path(digest), msgspec.msgpack.encode(listing))
-        self._prune()
-
-    def _listing_path(self, digest: str) -> Path:
-        return self._folder / "layers" / digest.replace(":", "-")
-
-    def _write(self, path: Path, content: bytes) -> None:
-        beside = path.with_name(f".{path.name}.new")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            beside.write_bytes(content)
-            beside.replace(path)
-        except OSError as error:
-            raise StorageError(
-                f"{path} cannot be written ({error.strerror}); make room, or see its folder"
-            ) from error
-
-    def _prune(self) -> None:
-        """Down to half of the bound, the oldest first, once it is passed."""
-        kept = [(path.stat(), path) for path in self._folder.glob("*/*") if path.is_file()]
-        total = sum(status.st_size for status, _ in kept)
-        if total <= _LARGEST_CACHE:
-            return
-        for status, path in sorted(kept, key=lambda each: each[0].st_mtime):
-            path.unlink(missing_ok=True)
-            total -= status.st_size
-            if total <= _LARGEST_CACHE // 2:
-                return
 
 
 def read_layer(

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from agent.host import ByteProgress, ContainerHost, Credentials, ImageInfo
-from agent.journal import Effects
+
+if TYPE_CHECKING:
+    from agent.journal import Effects
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,9 @@ the upper ones settle everything. Paths are compared without case in Windows ima
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, Literal
+
+import msgspec
 
 from agent.host import OperatingSystem
 from agent.images.layer import WINDOWS_FILES, Attributes
@@ -19,8 +20,7 @@ _MOST_LINKS: Final = 40
 Absent = Literal["unknown", "absent"]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True, kw_only=True):
     """Where something of the image is: `path` as spelled in the image, `layer` counted from the lowest.
 
     `entry` is None for a folder that so far is only known by what is in it.

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from base64 import b64decode
 from pathlib import Path
 
@@ -79,6 +78,8 @@ def _read(folder: Path) -> _Config:
 
 
 def _ask(helper: str, server: str) -> Credentials | None:
+    import subprocess
+
     program = f"docker-credential-{helper}"
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", helper):
         raise RegistryError(f"{helper[:60]!r} is no name of a Docker credential helper; mend config.json")

@@ -70,7 +70,8 @@ class Session:
         A registry behind a proxy may not know that it is reached by https, so the scheme does not count.
         """
         parts = urlsplit(urljoin(f"{self.origin}/", location))
-        same = location and parts.scheme in ("http", "https") and parts.netloc == str(self.origin).partition("//")[2]
+        here = str(self.origin).partition("//")[2]
+        same = location and parts.scheme in ("http", "https") and parts.netloc in (here, f"{here}:{self.origin.port}")
         path = f"{parts.path}?{parts.query}" if parts.query else parts.path
         return path if same and re.fullmatch(r"/[!-~]*", path) else None
 
@@ -123,17 +124,18 @@ class Session:
         self._settled = True
 
     def _tls(self, origin: Origin) -> ssl.SSLContext:
+        own = origin.host == self.origin.host and origin.port == self.origin.port
+        if own and self._insecure:
+            unverified = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            unverified.check_hostname = False
+            unverified.verify_mode = ssl.CERT_NONE
+            return unverified
         context = ssl.create_default_context()
-        if origin.host != self.origin.host or origin.port != self.origin.port:
-            return context
-        for path in sorted(self._certificates.glob("*.crt")):
+        for path in sorted(self._certificates.glob("*.crt")) if own else ():
             try:
                 context.load_verify_locations(path)
             except (OSError, ssl.SSLError) as error:
                 raise RegistryError(f"{path}: is no certificate that can be used ({error})") from error
-        if self._insecure:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
         return context
 
 

@@ -6,12 +6,12 @@ import gzip
 import hashlib
 import io
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from agent.host import OperatingSystem
 from agent.images.contents import Found, Layers, find_files
-from agent.images.listing import LayerCache
+from agent.images.layer_cache import LayerCache
 from agent.registry import Descriptor
 from agent.transform.globs import compile_glob
 
@@ -75,7 +75,3 @@ class Image:
         self.read.append(self.descriptors.index(descriptor))
         data = self.blobs[descriptor.digest]
         yield from (data[start : start + 700] for start in range(0, len(data), 700))
-
-
-def names(found: Sequence[tuple[str, ...]]) -> list[str]:
-    return [name for each in found for name in each]

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from agent.errors import InputError, RegistryError
+from agent.images.layer_cache import LayerCache
+from agent.images.listing import Listing
 from tests.images.tars import Image, entry, packed
 
 APP = (entry("app", None), entry("app/a.json", "1"), entry("app/b.json", "2"))
@@ -192,8 +196,6 @@ def test_devices_are_no_files(tmp_path: Path) -> None:
 
 
 def test_vendors_layers_are_passed_over(tmp_path: Path) -> None:
-    import msgspec
-
     image = Image(tmp_path, b"not here", packed(*APP))
     vendor = msgspec.structs.replace(image.descriptors[0], urls=("https://vendor.test/layer",))
     image.descriptors = (vendor, image.descriptors[1])
@@ -210,3 +212,21 @@ def test_too_many_files_are_refused(tmp_path: Path) -> None:
     many = [entry(f"app/{number}.json", "1") for number in range(10_001)]
     with pytest.raises(InputError, match="name fewer"):
         Image(tmp_path, packed(*many)).find("app/*.json")
+
+
+def test_several_processes_may_keep_the_same_at_once(tmp_path: Path) -> None:
+    images = [Image(tmp_path, packed(*APP)) for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda image: image.contents("app/*.json"), images))
+    assert found == [{"app/a.json": "1", "app/b.json": "2"}] * 8
+    kept = [path.name for path in (tmp_path / "cache" / "files").iterdir()]
+    assert len(kept) == 2
+
+
+def test_the_cache_has_a_bound(tmp_path: Path) -> None:
+    cache = LayerCache(tmp_path, largest=10_000)
+    for number in range(40):
+        cache.keep(f"sha256:{number}", Listing(records=[{}]), {"a": bytes([number]) * 1_000})
+    assert sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) <= 10_000
+    assert cache.listing("sha256:39") is not None
+    assert cache.listing("sha256:0") is None
