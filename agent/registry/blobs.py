@@ -91,7 +91,7 @@ def _opened(session: Session, repository: str, descriptor: Descriptor, start: in
     request = Request(method="GET", path=_path(repository, descriptor.digest), headers=headers)
     answer = session.open(request, pull_scope(repository))
     if is_redirect(answer):
-        answer = follow(answer, request, session.origin, session.transport)
+        answer = follow(answer, request, session, pull_scope(repository))
     if isinstance(answer, Stream):
         return answer
     reference = session.reference(repository, descriptor.digest)

@@ -7,11 +7,13 @@ to be refused is being used to reach what only we can reach: our own machine, ou
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from urllib.parse import urljoin, urlsplit
 
 from agent.errors import RegistryError
 from agent.registry.addresses import is_loopback
-from agent.registry.transport import Answer, Origin, Request, Stream, Transport
+from agent.registry.session import Session
+from agent.registry.transport import Answer, Origin, Request, Stream
 
 _MOST = 5
 _STATUSES = frozenset({301, 302, 303, 307, 308})
@@ -22,17 +24,22 @@ def is_redirect(answer: Answer | Stream) -> bool:
     return answer.status in _STATUSES
 
 
-def follow(answer: Answer | Stream, request: Request, registry: Origin, transport: Transport) -> Answer | Stream:
-    """Go where a redirect leads, and on from there; `request` must hold no credentials. RegistryError for a
-    place that is not asked.
+def follow(answer: Answer | Stream, request: Request, session: Session, scope: str) -> Answer | Stream:
+    """Go where a redirect leads, and on from there; `request` must hold no credentials.
+
+    They go along only as long as the registry's own origin was never left. RegistryError for a place that is not
+    asked.
     """
-    at, path = registry, request.path
+    registry = session.origin
+    at, path, left = registry, request.path, False
     for _ in range(_MOST):
         if not is_redirect(answer):
             return answer
         at, path = _target(answer, at, path, registry)
-        moved = Request(method=request.method, path=path, headers=request.headers)
-        answer = transport.stream(at, moved, only_public=not is_loopback(registry.host) and at.host != registry.host)
+        left = left or at != registry
+        moved = replace(request, path=path)
+        only_public = not is_loopback(registry.host) and at.host != registry.host
+        answer = session.transport.stream(at, moved, only_public=only_public) if left else session.open(moved, scope)
     raise RegistryError(f"{registry}: redirects again and again; it is not followed further")
 
 

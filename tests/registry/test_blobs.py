@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ssl
 from collections.abc import Callable
 
 import pytest
@@ -13,6 +14,7 @@ from agent.registry import RegistryClient
 from agent.registry.addresses import require_public
 from agent.registry.auth import basic
 from agent.registry.documents import Descriptor
+from agent.registry.transport import Origin, Request, Transport
 from tests.conftest import TestRun
 from tests.registry.fake_server import Asked, FakeServer, Reply
 from tests.registry.memory_registry import MemoryRegistry, described
@@ -136,6 +138,15 @@ def test_coming_back_from_a_redirect_brings_no_credentials(fake_registry: FakeSe
     assert [asked.authorization for asked in back] == [""]
 
 
+def test_a_redirect_within_the_registry_keeps_the_credentials(fake_registry: FakeServer) -> None:
+    blob = described(CONTENT)
+    moved = guarded(Reply(status=308, headers={"Location": "/v2/blobs/moved"}))
+    content = guarded(Reply(body=CONTENT))
+    fake_registry.script = lambda asked: (content if asked.path.endswith("moved") else moved)(asked)
+    with client(fake_registry, JANE) as registry:
+        assert b"".join(registry.read_blob("app", blob)) == CONTENT
+
+
 def test_a_lie_behind_a_redirect_is_found(fake_registry: FakeServer, attacker: FakeServer) -> None:
     attacker.script = lambda _asked: Reply(body=b"x" * len(CONTENT))
     fake_registry.script = lambda _asked: Reply(status=307, headers={"Location": attacker.url})
@@ -198,6 +209,14 @@ def test_a_repository_cannot_lead_astray(fake_registry: FakeServer) -> None:
             with pytest.raises(InputError):
                 registry.upload_blob(repository, described(CONTENT), lambda: [CONTENT])
     assert fake_registry.asked == []
+
+
+def test_nothing_is_said_to_our_own_address_where_others_send_us(attacker: FakeServer) -> None:
+    transport = Transport(lambda _origin: ssl.create_default_context(), pause=lambda _seconds: None)
+    origin = Origin(scheme="http", host="localhost", port=attacker.port)
+    with pytest.raises(RegistryError, match="address of this machine"):
+        transport.stream(origin, Request(method="GET", path="/latest/meta-data"), only_public=True)
+    assert attacker.asked == []
 
 
 def guarded(reply: Reply) -> Callable[[Asked], Reply]:

@@ -161,6 +161,16 @@ def test_nothing_is_uploaded_to_another_place(
     assert methods(fake_registry) == ["POST"]
 
 
+def test_a_registry_behind_a_proxy_may_not_know_its_own_scheme(
+    memory: MemoryRegistry, fake_registry: FakeServer, session: Session
+) -> None:
+    memory.uploads["upload-0"] = b""
+    place = f"https://{fake_registry.name}/v2/app/blobs/uploads/upload-0?state=x"
+    memory.faults = lambda asked: Reply(status=202, headers={"Location": place}) if asked.method == "POST" else None
+    upload_blob(session, "app", BLOB, lambda: [CONTENT])
+    assert memory.blobs["app", BLOB.digest] == CONTENT
+
+
 def test_who_may_not_write_is_told_at_once(
     memory: MemoryRegistry, session: Session, fake_registry: FakeServer
 ) -> None:
