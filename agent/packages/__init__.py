@@ -8,7 +8,7 @@ from agent.packages.acquire import (
     package_variables,
 )
 from agent.packages.cache import PackageCache
-from agent.packages.extract import Extracted, extract
+from agent.packages.extract import Extracted, extract, read_file
 from agent.packages.feeds import Feed, FeedPackage, FeedSettings, open_feed, open_feeds
 from agent.packages.limits import Limits
 from agent.packages.pack import Packed, pack
@@ -36,6 +36,7 @@ __all__ = [
     "open_feeds",
     "pack",
     "package_variables",
+    "read_file",
     "remove",
     "surplus",
 ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +70,35 @@ def extract(
         raise StorageError(
             f"{source.name} cannot be extracted into {into}: {error.strerror}; check the space and rights there"
         ) from error
+
+
+def read_file(package: Path | AcquiredPackage, name: str, largest: int = 1_000_000) -> bytes | None:
+    """One file of a package, by its exact name, without unpacking it; None if it is not there.
+
+    PackageError where the archive is damaged or the file larger than `largest` bytes.
+    """
+    source = _Source.of(package)
+    try:
+        with source.opened() as file:
+            source.verified(file)
+            file.seek(0)
+            for entry in read_archive(file, source.extension, Limits().entries):
+                if entry.kind == "file" and entry.name.removeprefix("./") == name:
+                    return _limited(entry.chunks(), name, largest)
+    except Refused as refused:
+        raise PackageError(f"{source.name} is refused: it {refused.reason}") from refused
+    except OSError as error:
+        raise PackageError(f"{source.name} cannot be read: {error.strerror}; check {source.path}") from error
+    return None
+
+
+def _limited(chunks: Iterable[bytes], name: str, largest: int) -> bytes:
+    content = bytearray()
+    for chunk in chunks:
+        content += chunk
+        if len(content) > largest:
+            raise Refused(f"has a {name} of more than {largest:,} bytes")
+    return bytes(content)
 
 
 @dataclass(frozen=True, kw_only=True)

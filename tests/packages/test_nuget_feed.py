@@ -195,3 +195,10 @@ def _acquire(tmp_path: Path, feed: Feed, version: str, id: str = "My.App") -> Ac
     reference = PackageReference(id=id, version=version)
     (package,) = acquire([reference], {"built-in": feed}, PackageCache(tmp_path / "cache"), lambda _: lambda *_: None)
     return package
+
+
+def test_a_feed_that_lists_without_end_is_left(server: WebServer, opened: OpenFeed) -> None:
+    feed = _v3(server, opened)
+    server.files["/flat/my.app/index.json"] = _json({"versions": [f"1.0.{number}" for number in range(50_001)]})
+    with pytest.raises(PackageError, match="lists more than 50,000 versions"):
+        feed.versions("My.App")

@@ -179,7 +179,7 @@ def test_bytes_that_drip_in_do_not_hold_us_for_ever(server: WebServer, download:
             time.sleep(0.05)
 
     server.special["/file"] = dripping
-    with pytest.raises(PackageError, match=r"cut off after [0-9]+ of 1,000 bytes; try again later"):
+    with pytest.raises(PackageError, match=r"in 1 attempt, [0-9]+ s: it took too long; try again later"):
         download(seconds=0.5)
 
 
@@ -280,3 +280,27 @@ def test_a_proxy_that_refuses_is_told(server: WebServer, monkeypatch: pytest.Mon
     address = parse_address("https://feed.test/file")
     with pytest.raises(PackageError, match="tunnel connection failed: 407"):
         WebClient("test", Access(origin=address.origin), Patience(pause=lambda _: None)).read(address)
+
+
+def test_an_insecure_feed_may_have_any_certificate(
+    make_certificate: Callable[[int], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_proxies(monkeypatch)
+    with serving(make_certificate(1)) as server:
+        server.files["/"] = b"hello"
+        address = parse_address(server.url)
+        access = Access(origin=address.origin, allow_local=True, insecure=True)
+        assert WebClient("test", access, Patience()).read(address) is not None
+
+
+def test_a_redirect_that_gives_up_tls_is_not_followed(
+    make_certificate: Callable[[int], Path], server: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate = make_certificate(10)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with serving(certificate) as secure:
+        secure.everything = reply(302, {"Location": f"{server.url}/x"})
+        address = parse_address(secure.url)
+        with pytest.raises(PackageError, match=r"redirects to http://.* without TLS; it is not followed"):
+            WebClient("test", Access(origin=address.origin, allow_local=True), Patience()).read(address)
+    assert server.asked == []

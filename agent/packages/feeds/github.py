@@ -6,6 +6,7 @@ import re
 import stat
 import time
 import zipfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
@@ -17,13 +18,14 @@ from agent.host import ByteProgress
 from agent.packages.archives import Entry, Refused
 from agent.packages.archives.zip import zip_entries
 from agent.packages.feeds.feed import FeedPackage, FeedSettings, Fetched
-from agent.packages.feeds.remote import Remote
+from agent.packages.feeds.remote import Remote, bounded
 from agent.packages.limits import Budget, Limits
 from agent.packages.stamps import hash_stream
 from agent.packages.versions import Version, VersionFormat, parse_semver
-from agent.packages.web import Address, Patience
+from agent.packages.web import Patience
 
 USUAL_URI = "https://api.github.com"
+PAGE = 100
 MOST_PAGES = 100
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}")
 _COMMIT = re.compile(r"[0-9a-f]{40,64}")
@@ -45,15 +47,7 @@ class GitHubFeed:
 
     def versions(self, id: str, exact: Version | None = None) -> list[FeedPackage]:  # noqa: A002, ARG002  the field's own word
         _check_id(id)
-        found: list[FeedPackage] = []
-        page: Address | None = self._remote.at(f"repos/{id}/tags?per_page=100")
-        for number in range(2, MOST_PAGES + 2):
-            tags = self._remote.json(page, list[_Tag]) if page else None
-            if not tags:
-                break
-            found += [package for tag in tags if (package := _package(id, tag))]
-            page = self._remote.at(f"repos/{id}/tags?per_page=100&page={number}") if len(tags) == 100 else None
-        return found
+        return [package for tag in bounded(self.name, self._tags(id)) if (package := _package(id, tag))]
 
     def similar(self, id: str) -> list[str]:  # noqa: A002, ARG002
         return []
@@ -74,6 +68,14 @@ class GitHubFeed:
             ) from refused
         finally:
             archive.unlink(missing_ok=True)
+
+    def _tags(self, id: str) -> Iterator[_Tag]:  # noqa: A002
+        for number in range(1, MOST_PAGES + 1):
+            page = self._remote.at(f"repos/{id}/tags?per_page={PAGE}&page={number}")
+            tags = self._remote.json(page, list[_Tag]) or []
+            yield from tags
+            if len(tags) < PAGE:
+                return
 
 
 def repack(archive: Path, into: Path) -> Fetched:

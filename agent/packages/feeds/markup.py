@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-MOST_ELEMENTS = 2_000_000
+MOST_ELEMENTS = 200_000
 DEEPEST = 64
 
 

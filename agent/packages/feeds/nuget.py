@@ -17,7 +17,7 @@ from agent.packages.archives import Refused
 from agent.packages.archives.zip import zip_entries
 from agent.packages.feeds.feed import FeedPackage, FeedSettings, Fetched
 from agent.packages.feeds.markup import Element, parse_markup
-from agent.packages.feeds.remote import Remote
+from agent.packages.feeds.remote import Remote, bounded
 from agent.packages.identity import check_id, same_id
 from agent.packages.versions import Version, VersionFormat, parse_semver
 from agent.packages.web import Address, Patience
@@ -98,7 +98,7 @@ class _Json:
             )
         name = id.lower()
         listed = self._remote.json(self._remote.at(f"{name}/index.json", base), _Versions)
-        found = ((text, _version(text)) for text in (listed.versions if listed else ()))
+        found = ((text, _version(text)) for text in bounded(self._remote.name, listed.versions if listed else ()))
         return [
             FeedPackage(
                 id=id,
@@ -150,7 +150,7 @@ class _OData:
         self._remote = remote
 
     def versions(self, id: str) -> list[FeedPackage]:  # noqa: A002
-        found = (self._package(id, entry, page) for page, entry in self._entries(id))
+        found = (self._package(id, entry, page) for page, entry in bounded(self._remote.name, self._entries(id)))
         return [package for package in found if package]
 
     def details(self, package: FeedPackage) -> FeedPackage:

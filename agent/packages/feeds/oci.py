@@ -15,6 +15,7 @@ import msgspec
 from agent.errors import InputError, PackageError, RegistryError
 from agent.host import ByteProgress, Credentials
 from agent.packages.feeds.feed import FeedPackage, FeedSettings, Fetched
+from agent.packages.feeds.remote import bounded
 from agent.packages.identity import EXTENSIONS, known_extension
 from agent.packages.versions import Version, VersionFormat, parse_semver
 from agent.packages.web import Expected, Patience
@@ -57,7 +58,9 @@ class OciFeed:
     def versions(self, id: str, exact: Version | None = None) -> list[FeedPackage]:  # noqa: A002, ARG002  the field's own word
         repository = self._repository(id)
         with self._session() as session:
-            return [package for tag in _tags(session, repository) if (package := _package(id, tag))]
+            return [
+                package for tag in bounded(self.name, _tags(session, repository)) if (package := _package(id, tag))
+            ]
 
     def similar(self, id: str) -> list[str]:  # noqa: A002, ARG002
         return []

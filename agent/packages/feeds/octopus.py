@@ -12,7 +12,7 @@ import msgspec
 from agent.errors import PackageError
 from agent.host import ByteProgress
 from agent.packages.feeds.feed import FeedPackage, FeedSettings, Fetched
-from agent.packages.feeds.remote import Remote
+from agent.packages.feeds.remote import Remote, bounded
 from agent.packages.identity import EXTENSIONS, check_id, same_id
 from agent.packages.versions import Version, VersionFormat, parse_semver
 from agent.packages.web import Patience
@@ -36,7 +36,9 @@ class OctopusFeed:
 
     def versions(self, id: str, exact: Version | None = None) -> list[FeedPackage]:  # noqa: A002, ARG002  the field's own word
         check_id(id)
-        return [package for resource in self._resources(id) if (package := _package(resource, id))]
+        return [
+            package for resource in bounded(self.name, self._resources(id)) if (package := _package(resource, id))
+        ]
 
     def similar(self, id: str) -> list[str]:  # noqa: A002, ARG002
         return []

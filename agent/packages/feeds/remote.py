@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,6 +17,8 @@ from agent.packages.web import Access, Address, Expected, Patience, WebClient, p
 from agent.packages.web.destinations import names_this_machine
 
 T = TypeVar("T")
+
+MOST_VERSIONS = 50_000
 
 
 class Remote:
@@ -76,6 +79,14 @@ class Remote:
         return PackageError(
             f"feed '{self.name}': {address} is not what such a feed answers ({reason}); check its uri"
         )
+
+
+def bounded(feed: str, listed: Iterable[T]) -> Iterator[T]:
+    """What a feed lists of one id. PackageError where that would fill our memory."""
+    for number, item in enumerate(listed):
+        if number == MOST_VERSIONS:
+            raise PackageError(f"feed '{feed}' lists more than {MOST_VERSIONS:,} versions of one package")
+        yield item
 
 
 def _secrets(settings: FeedSettings) -> dict[str, str]:

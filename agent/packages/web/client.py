@@ -24,6 +24,8 @@ T = TypeVar("T")
 LARGEST_DOCUMENT = 32 << 20
 HEAD_SECONDS = 60.0
 DOCUMENT_SECONDS = 120.0
+DOWNLOAD_SECONDS = 24 * 3600.0
+EASY_BYTES_PER_SECOND = 1_000_000
 MOST_REDIRECTS = 8
 MOST_ATTEMPTS = 60
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -33,7 +35,7 @@ _PIECE = 1 << 18
 @dataclass(frozen=True, kw_only=True)
 class Patience:
     """How long to try: so many attempts that bring nothing, waits that double from `first` to `longest` seconds,
-    and no new attempt after `seconds` in all.
+    and no longer than `seconds` in all; a file may take a second more for each megabyte.
     """
 
     attempts: int = 5
@@ -81,29 +83,32 @@ class WebClient:
         """Write the new file `into`, resuming where a connection broke. PackageError if it is not as expected."""
         with Partial(into, expected or Expected(), progress) as partial:
             more = headers or {}
-            return self._retried(address, lambda: self._download(address, partial, more), lambda: partial.done)
+            return self._retried(address, lambda: self._download(address, partial, more), partial)
 
-    def _retried(self, address: Address, attempt: Callable[[], T], done: Callable[[], int] = lambda: 0) -> T:
+    def _retried(self, address: Address, attempt: Callable[[], T], partial: Partial | None = None) -> T:
         try:
-            return self._persistently(address, attempt, done)
+            return self._persistently(address, attempt, partial)
         except PackageError as error:
             raise PackageError(f"feed '{self._name}': {error}") from error
 
-    def _persistently(self, address: Address, attempt: Callable[[], T], done: Callable[[], int]) -> T:
+    def _persistently(self, address: Address, attempt: Callable[[], T], partial: Partial | None) -> T:
         started, tried, fruitless = time.monotonic(), list[str](), 0
         while True:
-            before = done()
+            before = partial.done if partial else 0
             try:
                 return attempt()
             except Passing as passing:
                 tried.append(passing.reason)
-                fruitless = 0 if done() > before else fruitless + 1
+                fruitless = 0 if partial and partial.done > before else fruitless + 1
                 wait = max(passing.wait, self._wait(fruitless))
                 elapsed = time.monotonic() - started
-                late = elapsed + wait > self._patience.seconds
+                late = elapsed + wait > self._allowed(partial)
                 if fruitless >= self._patience.attempts or len(tried) >= MOST_ATTEMPTS or late:
                     raise PackageError(_account(address, tried, elapsed, passing.wait if late else 0)) from passing
             self._patience.pause(wait)
+
+    def _allowed(self, partial: Partial | None) -> float:
+        return self._patience.seconds + (partial.total / EASY_BYTES_PER_SECOND if partial else 0.0)
 
     def _wait(self, fruitless: int) -> float:
         return float(min(self._patience.longest, self._patience.first * 2 ** max(0, fruitless - 1)))
@@ -127,7 +132,7 @@ class WebClient:
 
     def _download(self, address: Address, partial: Partial, more: Mapping[str, str]) -> Downloaded:
         headers = {"Accept": "*/*", "Accept-Encoding": "identity", **more, **partial.range_headers()}
-        with self._opened("GET", address, headers, self._patience.seconds) as (response, found):
+        with self._opened("GET", address, headers, DOWNLOAD_SECONDS) as (response, found):
             if response.status == 416:
                 partial.restart()
                 raise Passing("the rest was refused")
@@ -137,6 +142,8 @@ class WebClient:
             partial.begin(response.status, _headers(response), str(found))
             while piece := response.read1(_PIECE):
                 partial.write(piece, str(found))
+                if time.monotonic() - partial.began > self._allowed(partial):
+                    raise Passing("it took too long")
             partial.require_whole(chunked=response.chunked)
             return partial.finish(str(found))
 

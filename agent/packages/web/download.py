@@ -40,7 +40,7 @@ class Downloaded:
 
 
 class Partial:
-    """The new file `into` while it grows."""
+    """The new file `into` while it grows: `done` of `total` bytes (0 while unknown), since `began`."""
 
     def __init__(self, into: Path, expected: Expected, progress: ByteProgress) -> None:
         self.done = 0
@@ -49,7 +49,8 @@ class Partial:
         self._progress = progress
         self._algorithm = expected.hash.partition(":")[0]
         self._validator = ""
-        self._total = 0
+        self.total = 0
+        self.began = time.monotonic()
         self._next_disk_check = 0
         self._started = 0.0
         self._done_before = 0
@@ -91,14 +92,14 @@ class Partial:
             self._require_rest(headers.get("content-range", ""))
         else:
             self.restart()
-        self._total = 0 if rest is None else self.done + rest
+        self.total = 0 if rest is None else self.done + rest
         self._validator = _validator(headers)
         expected = self._expected.size
-        if expected and self._total and self._total != expected:
-            raise PackageError(f"{where} has {self._total:,} bytes, the feed says {expected:,}; it is not used")
-        if self._total > LARGEST:
-            raise PackageError(f"{where} has {self._total:,} bytes, which is too much; it is not fetched")
-        self._require_room(self._total - self.done)
+        if expected and self.total and self.total != expected:
+            raise PackageError(f"{where} has {self.total:,} bytes, the feed says {expected:,}; it is not used")
+        if self.total > LARGEST:
+            raise PackageError(f"{where} has {self.total:,} bytes, which is too much; it is not fetched")
+        self._require_room(self.total - self.done)
         self._started, self._done_before = time.monotonic(), self.done
 
     def write(self, piece: bytes, where: str) -> None:
@@ -114,14 +115,14 @@ class Partial:
         if self.done > self._next_disk_check:
             self._next_disk_check = self.done + DISK_CHECK_BYTES
             self._require_room(0)
-        self._progress(self.done, self._total or self._expected.size)
+        self._progress(self.done, self.total or self._expected.size)
         seconds = time.monotonic() - self._started - GRACE_SECONDS
         if seconds > 0 and self.done - self._done_before < seconds * SLOWEST_BYTES_PER_SECOND:
             raise Passing("it came too slowly")
 
     def require_whole(self, *, chunked: bool) -> None:
         """Passing if the connection ended before the file did."""
-        total = self._total or self._expected.size
+        total = self.total or self._expected.size
         if total and self.done < total and not chunked:
             raise Passing(f"cut off after {self.done:,} of {total:,} bytes")
 
