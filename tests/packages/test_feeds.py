@@ -77,6 +77,31 @@ def test_settings_take_no_other_type_and_no_other_key(settings: dict[str, str]) 
         msgspec.convert(settings, FeedSettings)
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"type": "nuget"}, "a feed of type nuget needs a uri"),
+        ({"type": "nuget", "uri": "x", "api-key": "k"}, "takes no api-key; give username and password"),
+        ({"type": "maven", "uri": "x", "username": "me"}, "a username and a password go together"),
+        ({"type": "folder", "uri": "x", "allow-local": True}, "a folder takes nothing but a uri"),
+    ],
+)
+def test_settings_that_make_no_sense_are_told(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(msgspec.ValidationError, match=message):
+        msgspec.convert(settings, FeedSettings)
+
+
+def test_settings_survive_their_evaluation_and_show_no_secret() -> None:
+    settings = msgspec.convert(
+        {"type": "octopus", "uri": "https://x.test", "api-key": "API-1", "insecure": "true"},
+        FeedSettings,
+        strict=False,
+    )
+    assert msgspec.convert(msgspec.to_builtins(settings), FeedSettings) == settings
+    assert settings.insecure
+    assert "API-1" not in repr(settings)
+
+
 def _feed(tmp_path: Path, *files: str) -> Feed:
     for name in files:
         file = feed_folder(tmp_path) / name

@@ -49,6 +49,17 @@ def test_a_range_cannot_be_asked_for(tmp_path: Path, server: WebServer, opened: 
     assert server.asked == []
 
 
+def test_what_follows_the_question_mark_is_sent_and_never_shown(
+    tmp_path: Path, server: WebServer, opened: OpenFeed
+) -> None:
+    server.files["/App.zip?v=1.0&sig=SECRET"] = CONTENT
+    feed = opened("http", f"{server.url}/App.zip?v={{version}}&sig=SECRET")
+    assert _acquire(tmp_path, feed, "1.0")[0].path.read_bytes() == CONTENT
+    with pytest.raises(PackageError) as caught:
+        _acquire(tmp_path, feed, "2.0")
+    assert "SECRET" not in str(caught.value) + feed.location
+
+
 def test_a_file_that_is_not_there_is_told(tmp_path: Path, server: WebServer, opened: OpenFeed) -> None:
     feed = opened("http", f"{server.url}/{{id}}.{{version}}.zip")
     with pytest.raises(PackageError, match=r"My\.App 3\.0 is not there: .*/My\.App\.3\.0\.zip has nothing"):

@@ -22,8 +22,9 @@ class HttpFeed:
 
     def __init__(self, name: str, settings: FeedSettings, patience: Patience) -> None:
         self.name = name
-        self.location = settings.uri
-        self._extension = known_extension(settings.uri).lower()
+        self._template = settings.uri
+        self.location = settings.uri.partition("?")[0]  # what follows may be a secret
+        self._extension = known_extension(self.location).lower()
         if "{version}" not in settings.uri or not self._extension:
             raise PackageError(
                 f"feed '{name}': its uri must hold {{version}} and end in a package's extension, as in "
@@ -59,4 +60,4 @@ class HttpFeed:
         return self._remote.fetch(package, into, progress)
 
     def _filled(self, id: str, version: str) -> str:  # noqa: A002
-        return self.location.replace("{id}", quote(id, safe="")).replace("{version}", quote(version, safe=""))
+        return self._template.replace("{id}", quote(id, safe="")).replace("{version}", quote(version, safe=""))
