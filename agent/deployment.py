@@ -138,6 +138,7 @@ def _context(opened: _Opened, request: Request, report: Report, around: _Surroun
         feeds=open_feeds(manifest.feeds, opened.root),
         cache=around.cache,
         work=folder,
+        scratch=around.work.scratch,
         discard=around.work.discard,
         report=report,
         journal=around.journal,

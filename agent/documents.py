@@ -28,9 +28,14 @@ def read_document(path: Path, type_: type[T]) -> T:
         data = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path.name} cannot be read: {error.strerror}; check the file {path}") from error
+    return decode_document(data, type_, path.name)
+
+
+def decode_document(data: bytes, type_: type[T], name: str) -> T:
+    """The same for a document that was read already; `name` is for messages only."""
     if len(data) > MAXIMUM_BYTES:
-        raise InputError(f"{path.name} is {len(data):,} bytes; a manifest has at most {MAXIMUM_BYTES:,}")
-    return convert(parse_yaml(data, path.name), type_, where=path.name)
+        raise InputError(f"{name} is {len(data):,} bytes; a manifest has at most {MAXIMUM_BYTES:,}")
+    return convert(parse_yaml(data, name), type_, where=name)
 
 
 def convert(value: object, type_: type[T], *, where: str) -> T:

@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from agent.documents import read_document
+from agent.documents import decode_document, read_document
 from agent.errors import InputError
 from agent.images import BuildSettings
-from agent.packages import PackageReference
+from agent.packages import AcquiredPackage, PackageReference, read_file
 from agent.transform import TransformSettings
 
 SDI = "sdi.yaml"
@@ -26,19 +26,22 @@ class SourceManifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     run: dict[str, Any] = {}
 
 
-def read_source(tree: Path) -> SourceManifest:
-    """The unpacked source package's manifest; an empty one where it has none.
+def read_source(folder: Path) -> SourceManifest:
+    """The manifest in a source package's folder; an empty one where it has none. InputError if it is wrong."""
+    path = folder / SDI
+    return _checked(read_document(path, SourceManifest)) if path.is_file() else SourceManifest()
 
-    InputError for a manifest that is wrong, leads out of the package, or wants what this version has not.
-    """
-    path = tree / SDI
-    if not path.is_file():
-        return SourceManifest()
-    manifest = read_document(path, SourceManifest)
+
+def read_packed_source(package: AcquiredPackage) -> SourceManifest:
+    """The same, of a source package that is not unpacked yet."""
+    data = read_file(package, SDI)
+    return SourceManifest() if data is None else _checked(decode_document(data, SourceManifest, SDI))
+
+
+def _checked(manifest: SourceManifest) -> SourceManifest:
+    """InputError for a manifest that leads out of the package, or wants what this version has not."""
     if manifest.golden:
-        raise InputError(
-            f"{SDI}: golden: golden images are not there yet in this version; bring a Dockerfile instead"
-        )
+        raise InputError(f"{SDI}: golden: golden images are not in this version yet; bring a Dockerfile")
     for reference in manifest.packages:
         _require_inside(reference)
     return manifest

@@ -77,8 +77,10 @@ class StepContext:
     feeds: Mapping[str, Feed]
     cache: PackageCache
     work: Path
+    scratch: Callable[[int], tuple[Path, ...]]
+    """Empty folders for about so many bytes, the best first (in memory where there is plenty)."""
     discard: Callable[[Path], None]
-    """Removes a folder under `work` that is not needed any more, beside whatever happens next."""
+    """Removes such a folder when it is not needed any more, beside whatever happens next."""
     report: Report
     journal: StepJournal
     confirm: Callable[[Callable[[], Plan]], None]

@@ -8,7 +8,6 @@ the Octopus variables that Calamari would read (those of the four configuration 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -19,9 +18,9 @@ from agent.errors import InputError
 from agent.host import Credentials
 from agent.images import BuildSettings
 from agent.inputs import Missing, evaluated
-from agent.packages import PackageReference
+from agent.packages import AcquiredPackage, PackageReference
 from agent.registry import ImageReference, tag_from
-from agent.source import SDI, read_source
+from agent.source import SDI, read_packed_source
 from agent.step import StepContext
 from agent.transform import TransformSettings
 from agent.variables import Variables
@@ -72,7 +71,7 @@ class SourceImage:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """The rest, known once the source package is unpacked."""
+    """The rest, known once the source package is there."""
 
     packages: tuple[PackageReference, ...]
     transform: TransformSettings | None
@@ -80,9 +79,9 @@ class Recipe:
     run: RunSettings | None
 
 
-def read_recipe(tree: Path, source: SourceImage, context: StepContext) -> Recipe:
+def read_recipe(package: AcquiredPackage, source: SourceImage, context: StepContext) -> Recipe:
     """Put `sdi.yaml` and the inputs together; the inputs win."""
-    sdi = read_source(tree)
+    sdi = read_packed_source(package)
     return Recipe(
         packages=tuple(_released(reference, context.packages) for reference in sdi.packages),
         transform=source.transform or sdi.transform,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from agent.containers import CONFIGURATION, DEPLOYMENT, SLOT
+from agent.errors import StorageError
 from agent.packages import AcquiredPackage, acquire, extract, package_variables
 from agent.registry import ImageReference
 from agent.report.wording import size
@@ -19,6 +21,8 @@ from agent.variables import Variable
 from steps.source_image.manifest import Recipe, SourceImage, image_reference, read_recipe
 
 MASK = "********"
+EXPANSION = 8
+"""How many times its size a package is taken to have unpacked, when room is looked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +50,8 @@ class Prepared:
 
 def prepare(source: SourceImage, context: StepContext) -> Prepared:
     """Fetch, unpack and configure; nothing outside the work folder and the package cache is touched."""
-    tree = context.work / "tree"
-    recipe, packages = _unpack(source, tree, context)
+    recipe, packages = _acquire(source, context)
+    tree = _extract(packages, context)
     transformed = _configure(recipe, packages, tree, context)
     context.journal.packages([(p.reference.name, p.id, str(p.version), p.sha256, p.size) for p in packages])
     context.journal.changes([_journal_row(change) for change in transformed.changes])
@@ -63,23 +67,33 @@ def prepare(source: SourceImage, context: StepContext) -> Prepared:
     )
 
 
-def _unpack(source: SourceImage, tree: Path, context: StepContext) -> tuple[Recipe, tuple[AcquiredPackage, ...]]:
+def _acquire(source: SourceImage, context: StepContext) -> tuple[Recipe, tuple[AcquiredPackage, ...]]:
     """The source package first, since it says which others it needs; these are then fetched together."""
     report = context.report
     with report.stage("acquire"):
         (main,) = acquire([source.source], context.feeds, context.cache, report.transfer)
-        # The source is unpacked within this stage: only its sdi.yaml says what else to acquire.
-        extract(main, tree)
-        recipe = read_recipe(tree, source, context)
+        recipe = read_recipe(main, source, context)
         others = acquire(list(recipe.packages), context.feeds, context.cache, report.transfer)
         report.detail(", ".join(_described(package) for package in (main, *others)))
-    with report.stage("extract"):
-        for package in others:
-            reference = package.reference
-            extracted = extract(package, tree / (reference.extract_to or reference.name))
-            report.info(f"{reference.name}: {extracted.files:,} files")
-        report.detail(f"{len(others) + 1} packages")
-    return recipe, (main, *others)
+        return recipe, (main, *others)
+
+
+def _extract(packages: tuple[AcquiredPackage, ...], context: StepContext) -> Path:
+    """The tree: the source package, and each other one in its folder inside."""
+    with context.report.stage("extract"):
+        *better, last = context.scratch(sum(package.size for package in packages) * EXPANSION)
+        for folder in better:
+            with suppress(StorageError):
+                return _unpack(packages, folder / "tree", context)
+            context.discard(folder)
+        return _unpack(packages, last / "tree", context)
+
+
+def _unpack(packages: tuple[AcquiredPackage, ...], tree: Path, context: StepContext) -> Path:
+    extracted = [extract(package, _folder(package, packages, tree)) for package in packages]
+    files, written = sum(each.files for each in extracted), sum(each.bytes for each in extracted)
+    context.report.detail(f"{files:,} files, {size(written)}")
+    return tree
 
 
 def _configure(

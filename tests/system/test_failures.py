@@ -3,7 +3,6 @@
 import contextlib
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -301,7 +300,6 @@ def test_a_killed_run_leaves_one_serving_and_the_next_cleans_up(at: str, running
     assert running.serving() == [f"{running.name}-deployments-3"]
     assert not [c.name for c in running.containers() if c.state == "created"]
     assert list((running.home / "work").glob("run-*")) == []
-    shutil.rmtree(running.home / "packages")
 
 
 def wait_for_page(site: Site) -> bool:
