@@ -36,8 +36,8 @@ def test_paths_that_lead_out_or_nowhere_are_passed_over(tmp_path: Path, name: st
         layer = layer[:at] + bytes(header) + layer[at + 512 :]
     else:
         layer = tar(entry(name, "2"), GOOD)
-    assert Image(tmp_path, layer).contents("**/*.json")["app/a.json"] == "1"
-    assert not list(tmp_path.parent.rglob("*.json"))
+    assert Image(tmp_path / "deep" / "inside", layer).contents("**/*.json")["app/a.json"] == "1"
+    assert not list(tmp_path.rglob("*.json"))
 
 
 def test_names_that_are_no_text_are_passed_over(tmp_path: Path) -> None:
