@@ -10,6 +10,9 @@ CONFIGURATION: Final = "dockwright.configuration"
 BASE: Final = "dockwright.base"
 """The digest of the image that a configured one was made from."""
 
+CHANGES: Final = "dockwright.changes"
+"""Which files were configured, and how many changes there are in each; never what they were."""
+
 LABELLED: Final = (
     "Octopus.Space.Id",
     "Octopus.Project.Id",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import msgspec
 
 from agent.containers import CONFIGURATION, DEPLOYMENT, SLOT
 from agent.errors import StorageError
+from agent.labels import CHANGES
 from agent.packages import AcquiredPackage, acquire, extract, package_variables
 from agent.registry import ImageReference
 from agent.report.wording import size
@@ -21,6 +23,7 @@ from agent.variables import Variable
 from steps.source_image.manifest import Recipe, SourceImage, image_reference, read_recipe
 
 MASK = "********"
+LABELLED_FILES = 50
 EXPANSION = 8
 """How many times its size a package is taken to have unpacked, when room is looked for."""
 
@@ -63,7 +66,7 @@ def prepare(source: SourceImage, context: StepContext) -> Prepared:
         transformed=transformed,
         reference=image_reference(source, str(packages[0].version), context),
         configuration=_configuration(recipe, packages, transformed),
-        labels=_labels(context),
+        labels=_labels(transformed, context),
     )
 
 
@@ -122,9 +125,11 @@ def _configuration(recipe: Recipe, packages: tuple[AcquiredPackage, ...], transf
     return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()
 
 
-def _labels(context: StepContext) -> dict[str, str]:
+def _labels(transformed: Transformed, context: StepContext) -> dict[str, str]:
     deployment = context.deployment
-    return {**deployment.names, SLOT: deployment.slot, DEPLOYMENT: deployment.id}
+    counted = Counter(change.file for change in transformed.changes)
+    changes = ", ".join(f"{file} ({count})" for file, count in sorted(counted.items())[:LABELLED_FILES])
+    return {**deployment.names, SLOT: deployment.slot, DEPLOYMENT: deployment.id, CHANGES: changes}
 
 
 def _folder(package: AcquiredPackage, packages: tuple[AcquiredPackage, ...], tree: Path) -> Path:

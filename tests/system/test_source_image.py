@@ -29,6 +29,7 @@ def test_the_registry_holds_the_image_under_the_digest_that_is_told(site: Site, 
     assert found["Digest"] == done.outputs["Digest"]
     assert found["Labels"]["Octopus.Environment.Name"] == "Test"
     assert found["Labels"][DEPLOYMENT] == "Deployments-1"
+    assert found["Labels"]["dockwright.changes"] == "app/appsettings.json (1), app/index.html (2)"
 
 
 def test_containers_carry_the_labels_by_which_they_are_found(site: Site) -> None:
