@@ -7,7 +7,7 @@ from pathlib import Path
 
 from agent.packages.feeds.feed import Feed, FeedPackage, FeedSettings, FeedType, Fetched
 from agent.packages.feeds.folder import FolderFeed
-from agent.packages.web import Patience
+from agent.packages.patience import Patience
 
 __all__ = [
     "Feed",

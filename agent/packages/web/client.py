@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from agent.errors import PackageError
 from agent.host import ByteProgress
+from agent.packages.patience import Patience
 from agent.packages.web.access import Access, Address, parse_address, require_redirect
 from agent.packages.web.connections import Connections, proxy_for, proxy_headers
 from agent.packages.web.download import Downloaded, Expected, Partial
@@ -30,19 +31,6 @@ MOST_REDIRECTS = 8
 MOST_ATTEMPTS = 60
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PIECE = 1 << 18
-
-
-@dataclass(frozen=True, kw_only=True)
-class Patience:
-    """How long to try: so many attempts that bring nothing, waits that double from `first` to `longest` seconds,
-    and no longer than `seconds` in all; a file may take a second more for each megabyte.
-    """
-
-    attempts: int = 5
-    first: float = 1.0
-    longest: float = 30.0
-    seconds: float = 1800.0
-    pause: Callable[[float], None] = time.sleep
 
 
 @dataclass(frozen=True, kw_only=True)
