@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,12 +15,20 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings
 
 from agent.errors import DockwrightError
 from agent.host import ContainerHost
 from linux.sandbox import Sandbox, down, up
 from linux.sandbox.engine_call import EngineSocket
 from linux.sandbox.install import can_install, install, program
+
+
+# The same examples in every run, so that a change is judged by what it changed. HYPOTHESIS_PROFILE=explore looks
+# for new ones.
+settings.register_profile("steady", derandomize=True)
+settings.register_profile("explore", derandomize=False, max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -114,7 +114,7 @@ def test_without_a_match_every_byte_stays(text: str) -> None:
 
 @given(files, st.sampled_from("ab"), st.text(alphabet="ab=:#! \\\n\r\t\fé😀", max_size=8), files)
 def test_a_replaced_value_reads_back_and_the_rest_stays(head: str, key: str, value: str, tail: str) -> None:
-    head = re.sub(r"[ab]", "c", head).rstrip("\\") + "\n"
+    head = re.sub(r"[ab]", "c", head).rstrip("\\\r") + "\n"  # nothing that would take the next line in
     tail = re.sub(r"[ab]", "c", tail)
     written = result(f"{head}{key} = old\n{tail}", {key: value})
     assert written.startswith(head)
