@@ -23,7 +23,6 @@ from linux.sandbox import Sandbox, down, up
 from linux.sandbox.engine_call import EngineSocket
 from linux.sandbox.install import can_install, install, program
 
-
 # The same examples in every run, so that a change is judged by what it changed. HYPOTHESIS_PROFILE=explore looks
 # for new ones.
 settings.register_profile("steady", derandomize=True)
