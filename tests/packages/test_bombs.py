@@ -34,19 +34,21 @@ def memory() -> Iterator[None]:
 
 
 def test_flat_zip(tmp_path: Path) -> None:
-    _refused(tmp_path, ".zip", zip_bytes([Member(name="zeros", data=bytes(100 * MEGABYTE))]), "only a bomb does")
+    assert_refused(
+        tmp_path, ".zip", zip_bytes([Member(name="zeros", data=bytes(100 * MEGABYTE))]), "only a bomb does"
+    )
 
 
 def test_many_files_that_are_too_much_together(tmp_path: Path) -> None:
     data = zip_bytes([Member(name=f"{n}", data=bytes(MEGABYTE)) for n in range(20)], zipfile.ZIP_STORED)
-    _refused(tmp_path, ".zip", data, "holds more than 8,388,608 bytes")
+    assert_refused(tmp_path, ".zip", data, "holds more than 8,388,608 bytes")
 
 
 @pytest.mark.parametrize("declared", [10, 0xFFFFFFFE])
 def test_zip_with_a_lying_size(tmp_path: Path, declared: int) -> None:
     data = bytearray(zip_bytes([Member(name="zeros", data=bytes(100 * MEGABYTE))]))
     struct.pack_into("<L", data, data.index(b"PK\1\2") + 24, declared)
-    _refused(tmp_path, ".zip", bytes(data), "not what the directory says|only a bomb does")
+    assert_refused(tmp_path, ".zip", bytes(data), "not what the directory says|only a bomb does")
 
 
 def test_zip_whose_entries_overlap(tmp_path: Path) -> None:
@@ -63,17 +65,17 @@ def test_zip_whose_entries_overlap(tmp_path: Path) -> None:
     )
     directory = (entry + b"a") * 1000
     end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 1000, 1000, len(directory), len(body), 0)
-    _refused(tmp_path, ".zip", body + directory + end, "overlaps another entry|name of another entry")
+    assert_refused(tmp_path, ".zip", body + directory + end, "overlaps another entry|name of another entry")
 
 
 def test_a_million_empty_files_in_a_zip(tmp_path: Path) -> None:
     data = _empty_files(1_000_000, claimed=1_000_000)
-    _refused(tmp_path, ".zip", data, "has more than 1,000 entries")
+    assert_refused(tmp_path, ".zip", data, "has more than 1,000 entries")
 
 
 def test_a_million_empty_files_in_a_zip_that_claims_to_hold_few(tmp_path: Path) -> None:
     data = _empty_files(1_000_000, claimed=1_000_000 % 0x10000 % 1000)
-    _refused(tmp_path, ".zip", data, "another name or method in its header")
+    assert_refused(tmp_path, ".zip", data, "another name or method in its header")
 
 
 def test_a_million_empty_files_in_a_tar(tmp_path: Path) -> None:
@@ -83,12 +85,12 @@ def test_a_million_empty_files_in_a_tar(tmp_path: Path) -> None:
         for number in range(20_000):
             info = tarfile.TarInfo(f"{number}")
             stream.write(info.tobuf(tarfile.USTAR_FORMAT) if number < 2000 else block)
-    _refused(tmp_path, ".tar.gz", buffer.getvalue(), "has more than 1,000 entries")
+    assert_refused(tmp_path, ".tar.gz", buffer.getvalue(), "has more than 1,000 entries")
 
 
 def test_tar_with_one_endless_file(tmp_path: Path) -> None:
     data = gzip.compress(tar_bytes([Member(name="zeros", data=bytes(100 * MEGABYTE))]), 9)
-    _refused(tmp_path, ".tar.gz", data, "only a bomb does")
+    assert_refused(tmp_path, ".tar.gz", data, "only a bomb does")
 
 
 @pytest.mark.parametrize(
@@ -98,18 +100,18 @@ def test_tar_with_an_endless_header(tmp_path: Path, kind: bytes) -> None:
     info = tarfile.TarInfo("header")
     info.type, info.size = kind, 24 * MEGABYTE
     data = gzip.compress(info.tobuf(tarfile.USTAR_FORMAT) + bytes(24 * MEGABYTE), 9)
-    _refused(tmp_path, ".tgz", data, "extended header of more than 1,048,576 bytes")
+    assert_refused(tmp_path, ".tgz", data, "extended header of more than 1,048,576 bytes")
 
 
 def test_tar_with_endless_data_after_its_end(tmp_path: Path) -> None:
     data = gzip.compress(tar_bytes([Member(name="a")]) + bytes(24 * MEGABYTE), 9)
-    _refused(tmp_path, ".tgz", data, "goes on after its end")
+    assert_refused(tmp_path, ".tgz", data, "goes on after its end")
 
 
 def test_tar_with_an_endless_chain_of_hard_links(tmp_path: Path) -> None:
     members = [Member(name="a", data=bytes(MEGABYTE))]
     members += [Member(name=f"b{n}", kind="hardlink", target="a") for n in range(900)]
-    _refused(tmp_path, ".tar.gz", gzip.compress(tar_bytes(members), 9), "only a bomb does")
+    assert_refused(tmp_path, ".tar.gz", gzip.compress(tar_bytes(members), 9), "only a bomb does")
 
 
 def test_tar_with_links_that_fill_the_memory(tmp_path: Path) -> None:
@@ -125,22 +127,22 @@ def test_xz_that_wants_a_giant_window(tmp_path: Path) -> None:
     data = bytearray(lzma.compress(tar_bytes([Member(name="a")]), filters=filters))
     data[12 + 4] = 40  # the dictionary's size: 4 GiB
     struct.pack_into("<L", data, 12 + 8, zlib.crc32(bytes(data[12:20])))
-    _refused(tmp_path, ".tar.xz", bytes(data), "damaged or no xz stream .*[Mm]emory")
+    assert_refused(tmp_path, ".tar.xz", bytes(data), "damaged or no xz stream .*[Mm]emory")
 
 
 def test_zstandard_that_wants_a_giant_window(tmp_path: Path) -> None:
     frame = b"\x28\xb5\x2f\xfd" + b"\x00" + b"\xa8" + b"\x01\x00\x00"  # a window of 2 GiB, one empty block
-    _refused(tmp_path, ".tar.zst", frame, "damaged or no zstd stream")
+    assert_refused(tmp_path, ".tar.zst", frame, "damaged or no zstd stream")
 
 
 @pytest.mark.parametrize("depth", [65, 400])
 def test_folders_without_end(tmp_path: Path, depth: int) -> None:
-    _refused(tmp_path, ".tar", tar_bytes([Member(name="a/" * depth, kind="folder")]), "deeper than 64 folders")
+    assert_refused(tmp_path, ".tar", tar_bytes([Member(name="a/" * depth, kind="folder")]), "deeper than 64 folders")
 
 
 def test_entries_that_each_bring_many_folders(tmp_path: Path) -> None:
     members = [Member(name=f"{n}/" + "a/" * 60 + "x") for n in range(50)]
-    _refused(tmp_path, ".zip", zip_bytes(members), "has more than 1,000 entries")
+    assert_refused(tmp_path, ".zip", zip_bytes(members), "has more than 1,000 entries")
 
 
 def test_an_honest_archive_of_the_same_size_passes(tmp_path: Path) -> None:
@@ -160,7 +162,7 @@ def _empty_files(count: int, *, claimed: int) -> bytes:
     return body + directory + end64 + locator + end
 
 
-def _refused(tmp_path: Path, extension: str, data: bytes, reason: str) -> None:
+def assert_refused(tmp_path: Path, extension: str, data: bytes, reason: str) -> None:
     archive = tmp_path / f"App{extension}"
     archive.write_bytes(data)
     del data
