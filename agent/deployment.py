@@ -19,7 +19,7 @@ from agent.bundle import MANIFEST, StepManifest, open_bundle
 from agent.documents import convert
 from agent.errors import InputError
 from agent.guard import guarded
-from agent.host import ContainerHost
+from agent.host import ContainerHost, HostAddress
 from agent.identity import identify
 from agent.inputs import Missing, evaluated
 from agent.journal import Journal, NewRun, RunEntry, read_runs
@@ -40,7 +40,7 @@ class Request:
 
     bundle: Path
     variables: Variables
-    host: str
+    host: HostAddress
     home: Path
     wait: float = 600
     plan: Path | None = None
@@ -65,7 +65,7 @@ def run(request: Request, report: Report) -> Outcome:
         expected = _expected_plan(request, opened)
         with _held_slot(request, opened.deployment, report) as lock, _journal(request.home, report) as journal:
             recover(slot, journal, host, report.warning)
-            entry = journal.begin(_new_run(opened.deployment, request.host))
+            entry = journal.begin(_new_run(opened.deployment, request.host.url))
             surroundings = _Surroundings(
                 work=work,
                 cache=PackageCache(request.home / "packages"),
@@ -146,7 +146,7 @@ def _context(opened: _Opened, request: Request, report: Report, around: _Surroun
         guard=around.guard,
         connect=around.connect,
         last_boot_seconds=_last_boot(request.home, opened.deployment.slot),
-        host_url=request.host,
+        host_url=request.host.url,
     )
 
 

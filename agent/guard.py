@@ -15,35 +15,39 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agent.errors import DockwrightError
+from agent.host import HostAddress
 from agent.journal import Journal
 from agent.plugins import connect
 from agent.recovery import recover
 
 
 @contextmanager
-def guarded(home: Path, host: str, slot: str, lock: int) -> Iterator[None]:
+def guarded(home: Path, host: HostAddress, slot: str, lock: int) -> Iterator[None]:
     """Hold a guard over the slot for the time of the block. `lock` is the slot lock's descriptor."""
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "agent.guard", str(home), host, slot],
+        [sys.executable, "-P", "-m", "agent.guard", str(home), host.url, slot],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
         pass_fds=(lock,) if hasattr(os, "fork") else (),
     )
+    assert process.stdin is not None
     try:
+        process.stdin.write(host.password.encode() + b"\0")
+        process.stdin.flush()
         yield
     finally:
         process.kill()
         process.wait()
-        assert process.stdin is not None
         process.stdin.close()
 
 
 def main(arguments: list[str]) -> int:
-    """Wait for the run to die, then recover its slot."""
-    home, host, slot = arguments
-    sys.stdin.buffer.read()
+    """Wait for the run to die, then recover its slot. The host's password comes first on standard input."""
+    home, url, slot = arguments
+    password, _, _ = sys.stdin.buffer.read().partition(b"\0")
+    host = HostAddress(url=url, password=password.decode())
     journal = Journal(Path(home) / "journal.db")
     try:
         recover(slot, journal, lambda: connect(host), lambda _: None)

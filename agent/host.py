@@ -21,6 +21,8 @@ ByteProgress = Callable[[int, int], None]
 OperatingSystem = Literal["linux", "windows"]
 ContainerState = Literal["created", "running", "restarting", "paused", "removing", "exited", "dead"]
 Health = Literal["none", "starting", "healthy", "unhealthy"]
+Isolation = Literal["", "process", "hyperv"]
+"""How Windows containers are kept apart; "" leaves it to the engine. Linux knows one way only."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +78,14 @@ class BuildRequest:
     target: str = ""
     platform: str = ""
     pull: bool = False
+    cache_from: tuple[str, ...] = ()
+    memory: int = 0
+    """Bytes that one instruction may use; 0 is no limit."""
+    timeout: float = 0
+    """Seconds after which the build is given up; 0 is no limit."""
+    isolation: Isolation = ""
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Values for `RUN --mount=type=secret,id=…`, by id. They reach BuildKit alone, never the image."""
     credentials: Mapping[str, Credentials] = field(default_factory=dict, repr=False)
 
 
@@ -104,20 +114,69 @@ class Volume:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Network:
+    """A network to join, under these names besides the container's own."""
+
+    name: str
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resources:
+    """What a container may use: `memory` in bytes, `cpus` as a number of them; 0 is no limit."""
+
+    memory: int = 0
+    memory_swap: int = 0
+    cpus: float = 0
+    pids: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class HealthCommand:
+    """A HEALTHCHECK given to the container in place of its image's. An argument list; seconds."""
+
+    command: tuple[str, ...]
+    interval: float = 1
+    timeout: float = 5
+    retries: int = 3
+    start_period: float = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class ContainerSpec:
-    """Everything needed to create one container. `environment` never shows in a representation."""
+    """Everything needed to create one container. `environment` never shows in a representation.
+
+    An empty field leaves the image's or the engine's own choice. `isolation` and `credential_spec` (the name
+    of a file for gMSA, or its JSON) are for Windows.
+    """
 
     name: str
     image: str
     ports: tuple[Port, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     volumes: tuple[Volume, ...] = ()
-    network: str = ""
-    aliases: tuple[str, ...] = ()
+    networks: tuple[Network, ...] = ()
     restart: Literal["no", "on-failure", "always", "unless-stopped"] = "unless-stopped"
     labels: Mapping[str, str] = field(default_factory=dict)
+    restart_retries: int = 0
+    """For `on-failure`: how often it is tried again; 0 is without end."""
+    entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
+    user: str = ""
+    working_dir: str = ""
+    hostname: str = ""
     stop_timeout: int = 10
+    stop_signal: str = ""
+    resources: Resources = field(default_factory=Resources)
+    health: HealthCommand | None = None
+    log_driver: str = ""
+    log_options: Mapping[str, str] = field(default_factory=dict)
+    extra_hosts: Mapping[str, str] = field(default_factory=dict)
+    dns: tuple[str, ...] = ()
+    read_only: bool = False
+    init: bool = False
+    isolation: Isolation = ""
+    credential_spec: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,6 +203,14 @@ class ContainerInfo:
     @property
     def running(self) -> bool:
         return self.state == "running"
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostAddress:
+    """Where a host is, and the password that opens it. A password never stands in a URL, an argv or a text."""
+
+    url: str
+    password: str = field(default="", repr=False)
 
 
 class ContainerHost(Protocol):

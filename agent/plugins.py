@@ -10,7 +10,7 @@ from typing import Any
 
 from agent.documents import closest
 from agent.errors import HostError, InputError
-from agent.host import ContainerHost
+from agent.host import ContainerHost, HostAddress
 from agent.step import Step
 
 STEPS = "dockwright.steps"
@@ -27,17 +27,20 @@ def load_step(name: str) -> Step:
     return step
 
 
-def connect(url: str) -> ContainerHost:
-    """The container host behind a URL such as `unix:///var/run/docker.sock`, by the URL's scheme."""
-    scheme, separator, _ = url.partition("://")
+def connect(address: HostAddress) -> ContainerHost:
+    """The container host behind a URL such as `unix:///var/run/docker.sock`, by the URL's scheme.
+
+    What is registered under a scheme takes the whole address, and gives a ContainerHost.
+    """
+    scheme, separator, _ = address.url.partition("://")
     point = _find(HOSTS, scheme) if separator else None
     if point is None:
-        raise HostError(f"no kind of host is known for '{url}'; hosts begin with {_schemes()}")
-    host: ContainerHost = _load(point)(url)
+        raise HostError(f"no kind of host is known for '{address.url}'; hosts begin with {_schemes()}")
+    host: ContainerHost = _load(point)(address)
     return host
 
 
-def connect_early(url: str) -> Callable[[], ContainerHost]:
+def connect_early(address: HostAddress) -> Callable[[], ContainerHost]:
     """Begin to connect now, beside other work: loading an engine's library takes a while. Waits when called.
 
     An error comes out where the host is asked for; nowhere, if it never is.
@@ -46,7 +49,7 @@ def connect_early(url: str) -> Callable[[], ContainerHost]:
 
     def attempt() -> None:
         try:
-            answer.set_result(connect(url))
+            answer.set_result(connect(address))
         except BaseException as error:
             answer.set_exception(error)
 

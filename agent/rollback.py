@@ -22,7 +22,7 @@ from agent.containers import CONFIGURATION, DEPLOYMENT, RUN, SLOT, HealthSetting
 from agent.documents import closest
 from agent.errors import ContainerError, InputError
 from agent.guard import guarded
-from agent.host import ContainerHost, ContainerSpec
+from agent.host import ContainerHost, ContainerSpec, HostAddress
 from agent.journal import Journal, NewRun, RunEntry, RunRecord
 from agent.lock import slot_lock
 from agent.plugins import connect
@@ -41,7 +41,7 @@ class RollbackRequest:
     """What the command line asked for. An empty `slot` means the only one there is, an empty `to` the last good."""
 
     home: Path
-    host: str
+    host: HostAddress
     slot: str = ""
     to: str = ""
     wait: float = 600
@@ -57,7 +57,7 @@ def rollback(request: RollbackRequest, report: Report) -> Outcome:
             host = cache(lambda: connect(request.host))
             recover(slot, journal, host, report.warning)
             target = _target(request.to, journal.runs(slot), slot)
-            entry = journal.begin(_new_run(target, request.host))
+            entry = journal.begin(_new_run(target, request.host.url))
             outcome = _restore(target, host, entry, report, lambda: guarded(request.home, request.host, slot, lock))
     for name, value in outcome.outputs.items():
         report.set_variable(name, value)

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from agent.containers import SLOT
 from agent.errors import DockwrightError, HostError
+from agent.host import HostAddress
 from agent.journal import Journal
 from linux.local import connect
 from linux.sandbox import Sandbox, down, up
@@ -143,7 +144,7 @@ def _remove_deployed(state: Path) -> None:
         runs = journal.runs()
     if not runs:
         return
-    with closing(connect(runs[0].host)) as host:
+    with closing(connect(HostAddress(url=runs[0].host))) as host:
         for container in {c.id: c for run in runs for c in host.find({SLOT: run.slot})}.values():
             host.remove(container.id)
             _say(f"removed the container {container.name}")

@@ -9,12 +9,12 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from agent.errors import HostError, InputError
-from agent.host import ContainerHost
+from agent.host import ContainerHost, HostAddress
 
 DEFAULT_SOCKET = "/var/run/docker.sock"
 
 
-def connect(url: str) -> ContainerHost:
+def connect(host: HostAddress) -> ContainerHost:
     """The host at `unix:///path/to/docker.sock`.
 
     `unix://` alone means $DOCKER_HOST if that names a socket, else the usual place, else the rootless
@@ -24,6 +24,7 @@ def connect(url: str) -> ContainerHost:
     from agent.engine.api import EngineHost
     from agent.engine.client import open_client
 
+    url = host.url
     parts = urlsplit(url)
     if parts.scheme != "unix" or parts.netloc:
         raise InputError(f"{url}: a local engine is given as unix:///path/to/docker.sock")

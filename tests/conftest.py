@@ -104,9 +104,10 @@ def tool() -> Callable[[str], str]:
 @pytest.fixture(scope="session")
 def engine_host(sandbox: Sandbox) -> Iterator[ContainerHost]:
     """The real engine."""
+    from agent.host import HostAddress
     from linux.local import connect
 
-    host = connect(sandbox.host)
+    host = connect(HostAddress(url=sandbox.host))
     try:
         yield host
     finally:

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import InputError
+from agent.host import HostAddress
 from agent.journal import Journal, NewRun, State
 from agent.report import open_report
 from agent.rollback import RollbackRequest, rollback, serving_order
@@ -98,7 +99,7 @@ def test_what_cannot_be_gone_back_to_is_said(
     for run_id in runs:
         history.deploy(run_id)
     report = open_report("plain", io.StringIO(), io.StringIO(), {}, verbose=False, is_terminal=False)
-    request = RollbackRequest(home=tmp_path, host="unix:///nowhere.sock", slot=slot, to=to)
+    request = RollbackRequest(home=tmp_path, host=HostAddress(url="unix:///nowhere.sock"), slot=slot, to=to)
     with pytest.raises(InputError) as caught:
         rollback(request, report)
     assert expected in str(caught.value)

@@ -10,6 +10,7 @@ import click
 from agent.cli.options import (
     FILE,
     home_from,
+    host_from,
     mask_secrets,
     place_options,
     reporting,
@@ -70,7 +71,7 @@ def rollback(slot: str, to: str, wait: float, **options: Any) -> None:
         from agent import rollback as going_back
 
         request = going_back.RollbackRequest(
-            home=home_from(options), host=options["host"], slot=slot, to=to, wait=wait
+            home=home_from(options), host=host_from(options), slot=slot, to=to, wait=wait
         )
         report.success(going_back.rollback(request, report).outputs)
 
@@ -80,7 +81,7 @@ def _request(bundle: Path, report: Report, options: dict[str, Any], **more: Any)
 
     known = variables_from(options)
     mask_secrets(known, report)
-    return Request(bundle=bundle, variables=known, host=options["host"], home=home_from(options), **more)
+    return Request(bundle=bundle, variables=known, host=host_from(options), home=home_from(options), **more)
 
 
 COMMANDS = (run, plan, rollback)

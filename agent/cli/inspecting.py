@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from agent.cli.options import home_from, place_options, reporting
+from agent.cli.options import home_from, host_from, place_options, reporting
 
 
 @click.command()
@@ -33,7 +33,7 @@ def doctor(registry: str, **options: Any) -> None:
         from agent.commands import display
         from agent.commands import doctor as examination
 
-        findings = examination.examine(options["host"], home_from(options), registry)
+        findings = examination.examine(host_from(options), home_from(options), registry)
         status = 0 if all(finding.good for finding in findings) else 1
         report.result(display.finding_lines(findings), display.as_json(findings), exit_code=status)
     sys.exit(status)

@@ -14,12 +14,14 @@ import click
 from agent.errors import EXIT_DEFECT, DockwrightError
 
 if TYPE_CHECKING:
+    from agent.host import HostAddress
     from agent.report import Report
     from agent.variables import Variables
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 FILE = click.Path(path_type=Path)
+HOST_PASSWORD = "DOCKWRIGHT_HOST_PASSWORD"  # noqa: S105  the variable's name
 OUTPUTS = click.Choice(["auto", "plain", "octopus", "json"])
 
 
@@ -41,11 +43,17 @@ def variable_options(command: F) -> F:
 
 
 def place_options(command: F) -> F:
-    """`--host`, `--home`, `--output` and `--verbose`."""
+    """`--host`, `--host-password-file`, `--home`, `--output` and `--verbose`."""
     for option in (
         click.option("--verbose", is_flag=True, help="Say more."),
         click.option("--output", type=OUTPUTS, default="auto", show_default=True, help="How to tell what happens."),
         click.option("--home", type=FILE, help="Journal and cache.  [default: $DOCKWRIGHT_HOME or ~/.dockwright]"),
+        click.option(
+            "--host-password-file",
+            "host_password_file",
+            type=FILE,
+            help=f"Holds the host's password.  [default: ${HOST_PASSWORD}, or asked for on a terminal]",
+        ),
         click.option("--host", default="unix://", show_default=True, help="The container host."),
     ):
         command = option(command)
@@ -70,6 +78,20 @@ def home_from(options: dict[str, Any]) -> Path:
     from agent.workspace import default_home
 
     return Path(options["home"] or default_home()).absolute()
+
+
+def host_from(options: dict[str, Any]) -> HostAddress:
+    """The host that `place_options` gave, with its password: from a file, the environment, or a terminal."""
+    from agent.given import read_password
+    from agent.host import HostAddress
+
+    url, file = options["host"], options["host_password_file"]
+    if file is not None:
+        return HostAddress(url=url, password=read_password(file))
+    password = os.environ.get(HOST_PASSWORD, "")
+    if not password and url.startswith("winrm:") and sys.stdin.isatty():
+        password = click.prompt(f"Password for {url}", hide_input=True, err=True)
+    return HostAddress(url=url, password=password)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.errors import DockwrightError
+from agent.host import HostAddress
 from agent.plugins import connect
 from agent.registry import RegistryClient, find_credentials
 from agent.workspace import work_folder
@@ -29,14 +30,14 @@ class Finding:
     advice: str = ""
 
 
-def examine(host: str, home: Path, registry: str) -> list[Finding]:
+def examine(host: HostAddress, home: Path, registry: str) -> list[Finding]:
     """Look at the engine, the home, the disk, the clock, and the registry if one is named."""
     return [_engine(host), _home(home), _disk(home), _clock(), *(_registry(registry) if registry else ())]
 
 
-def _engine(url: str) -> Finding:
+def _engine(address: HostAddress) -> Finding:
     try:
-        with closing(connect(url)) as host:
+        with closing(connect(address)) as host:
             platform = host.platform()
             found = f"{host.url}: {platform} containers, engine {platform.engine_version}"
     except DockwrightError as error:

@@ -14,7 +14,7 @@ import msgspec
 from agent.containers.health import HealthSettings
 from agent.containers.labels import CONFIGURATION, RUN, SPECIFICATION
 from agent.errors import InputError
-from agent.host import ContainerSpec, Port, Volume
+from agent.host import ContainerSpec, Network, Port, Volume
 
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,100}$")
 _PORT = re.compile(
@@ -47,8 +47,7 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             ports=tuple(parse_port(text) for text in self.ports),
             environment=self.environment,
             volumes=tuple(parse_volume(text) for text in self.volumes),
-            network=self.network,
-            aliases=tuple(self.aliases),
+            networks=(Network(name=self.network, aliases=tuple(self.aliases)),) if self.network else (),
             restart=self.restart,
             command=tuple(self.command),
             stop_timeout=self.stop_timeout,

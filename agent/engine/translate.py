@@ -85,7 +85,8 @@ def container_config(spec: ContainerSpec) -> dict[str, Any]:
     Binds go as mounts: a source that is not there is then an error, where the older form would create it as
     an empty folder, and colons in paths need no quoting.
     """
-    network = {spec.network: {"Aliases": list(spec.aliases)}} if spec.network else {}
+    first = spec.networks[0] if spec.networks else None
+    network = {first.name: {"Aliases": list(first.aliases)}} if first else {}
     return {
         "Image": spec.image,
         "Env": [f"{name}={value}" for name, value in spec.environment.items()],
@@ -97,9 +98,9 @@ def container_config(spec: ContainerSpec) -> dict[str, Any]:
             "PortBindings": _bindings(spec.ports),
             "RestartPolicy": {"Name": spec.restart},
             "Mounts": [_mount(v.source, v.target, read_only=v.read_only) for v in spec.volumes],
-            **({"NetworkMode": spec.network} if spec.network else {}),
+            **({"NetworkMode": first.name} if first else {}),
         },
-        **({"NetworkingConfig": {"EndpointsConfig": network}} if spec.aliases else {}),
+        **({"NetworkingConfig": {"EndpointsConfig": network}} if first and first.aliases else {}),
     }
 
 

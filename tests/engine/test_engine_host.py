@@ -11,7 +11,7 @@ from time import monotonic, sleep
 import pytest
 
 from agent.errors import BuildError, ContainerError, RegistryError
-from agent.host import BuildRequest, ContainerHost, ContainerInfo, ContainerSpec, Credentials, Volume
+from agent.host import BuildRequest, ContainerHost, ContainerInfo, ContainerSpec, Credentials, Network, Volume
 from tests.registry.fake_server import Asked, FakeServer, Reply, serving
 
 JANE = Credentials(username="jane", password="s3cret:with:colons")
@@ -120,7 +120,7 @@ def test_environment_volumes_and_network_reach_the_container(
         image=base_image,
         environment={"A": "b=c\nd $HOME \"'"},
         volumes=(Volume(source=str(tmp_path), target="/data", read_only=True),),
-        network="none",
+        networks=(Network(name="none"),),
         restart="no",
         command=("sh", "-c", script),
     )

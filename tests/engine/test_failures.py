@@ -17,7 +17,7 @@ from agent.engine.api import EngineHost
 from agent.engine.client import open_client
 from agent.engine.failures import refused
 from agent.errors import BuildError, ContainerError, DockwrightError, HostError, StorageError
-from agent.host import BuildRequest, ContainerHost, ContainerSpec, Port
+from agent.host import BuildRequest, ContainerHost, ContainerSpec, HostAddress, Port
 from linux.local import connect, open_socket
 
 VERSION = b'{"ApiVersion": "1.41", "Version": "20.10.24", "Os": "linux", "Arch": "amd64"}'
@@ -170,7 +170,7 @@ def test_engine_that_refuses_a_build_early_is_heard(engine: FakeEngine, host: Co
 
 def test_missing_socket_is_said(tmp_path: Path) -> None:
     with pytest.raises(HostError, match=r"there is no engine's socket; start Docker"):
-        connect(f"unix://{tmp_path}/nothing.sock")
+        connect(HostAddress(url=f"unix://{tmp_path}/nothing.sock"))
 
 
 def test_dead_socket_is_said(tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_dead_socket_is_said(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
     with pytest.raises(HostError, match=r"nobody listens at the engine's address"):
-        connect(f"unix://{path}")
+        connect(HostAddress(url=f"unix://{path}"))
 
 
 def test_permission_is_said() -> None:

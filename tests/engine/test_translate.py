@@ -11,7 +11,7 @@ import pytest
 
 from agent.engine import translate, wire
 from agent.errors import ContainerError, HostError
-from agent.host import BuildRequest, ContainerInfo, ContainerSpec, Credentials, Platform, Port, Volume
+from agent.host import BuildRequest, ContainerInfo, ContainerSpec, Credentials, Network, Platform, Port, Volume
 
 JANE = Credentials(username="jane", password="s3cret")
 
@@ -106,8 +106,7 @@ def test_container_is_described_to_the_engine() -> None:
             Volume(source=r"C:\data", target=r"C:\inside"),
             Volume(source=r"\\.\pipe\x", target=r"\\.\pipe\x"),
         ),
-        network="front",
-        aliases=("app",),
+        networks=(Network(name="front", aliases=("app",)),),
         labels={"l": "v"},
         command=("serve", "--x"),
         stop_timeout=7,

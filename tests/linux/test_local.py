@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import HostError, InputError
+from agent.host import HostAddress
 from linux.local import connect, usual_socket
 from linux.sandbox import Sandbox
 
@@ -24,7 +25,7 @@ def rootless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def test_local_engine_is_reached_by_its_path(sandbox: Sandbox) -> None:
-    host = connect(sandbox.host)
+    host = connect(HostAddress(url=sandbox.host))
     assert host.url == sandbox.host
     assert host.address == "127.0.0.1"
     assert host.platform().os == "linux"
@@ -32,7 +33,7 @@ def test_local_engine_is_reached_by_its_path(sandbox: Sandbox) -> None:
 
 
 def test_address_of_published_ports_can_be_given(sandbox: Sandbox) -> None:
-    host = connect(f"{sandbox.host}?address=10.0.0.5")
+    host = connect(HostAddress(url=f"{sandbox.host}?address=10.0.0.5"))
     assert (host.url, host.address) == (sandbox.host, "10.0.0.5")
     host.close()
 
@@ -56,4 +57,4 @@ def test_rootless_engine_is_found_where_there_is_no_other(rootless: Path) -> Non
 @pytest.mark.parametrize("url", ["tcp://x", "unix://host/x", "docker.sock", "ssh://unix:///x"])
 def test_other_urls_are_refused(url: str) -> None:
     with pytest.raises(InputError, match="unix:///path/to/docker"):
-        connect(url)
+        connect(HostAddress(url=url))
