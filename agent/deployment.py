@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from agent.bundle import MANIFEST, StepManifest, open_bundle
+from agent.bundle import MANIFEST, BundleTrust, StepManifest, open_bundle
 from agent.documents import convert
 from agent.errors import InputError
 from agent.guard import guarded
@@ -44,6 +44,7 @@ class Request:
     home: Path
     wait: float = 600
     plan: Path | None = None
+    require_signature: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,8 +99,9 @@ def plan(request: Request, report: Report) -> Plan:
 
 
 def _open(request: Request, work: Path) -> _Opened:
-    bundle = open_bundle(request.bundle, work)
-    step = load_step(bundle.manifest.step)
+    trust = BundleTrust.under(request.home, required=request.require_signature)
+    bundle = open_bundle(request.bundle, work, trust)
+    step = load_step(bundle.manifest.step, bundle.plugin)
     missing = Missing()
     manifest = _evaluated(bundle.manifest, request.variables, missing)
     fallback = str(manifest.inputs.get("image") or manifest.step)

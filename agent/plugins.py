@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from concurrent.futures import Future
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -18,8 +20,13 @@ HOSTS = "dockwright.hosts"
 DEFAULT_HOST = "unix://"
 
 
-def load_step(name: str) -> Step:
-    """The step of that name. InputError if no installed package provides it."""
+def load_step(name: str, plugin: Path | None = None) -> Step:
+    """The step of that name. InputError if neither an installed package nor the bundle's `plugin` provides it.
+
+    The plugin is a wheel that was checked before; its code is imported into this process from where it is.
+    """
+    if plugin is not None and str(plugin) not in sys.path:
+        sys.path.append(str(plugin))
     point = _find(STEPS, name)
     if point is None:
         raise InputError(f"step.yaml: no step is called '{name}'{closest(name, _names(STEPS))}")

@@ -49,13 +49,14 @@ def extract(package: Path, folder: Path) -> None:
 @click.option("--id", "package_id", default="", help="The package's id.  [default: the folder is named Id.Version]")
 @click.option("--version", "package_version", default="", help="The package's version.")
 @click.option("--into", type=FILE, default=Path(), help="Where to write it.  [default: here]")
-def pack(folder: Path, package_id: str, package_version: str, into: Path) -> None:
+@click.option("--sign", "signing_key", type=FILE, help="Sign it with this key; see dockwright trust new-key.")
+def pack(folder: Path, package_id: str, package_version: str, into: Path, signing_key: Path | None) -> None:
     """Make FOLDER a reproducible package or bundle, Id.Version.zip."""
     with plain_errors():
         from agent.commands import packing
         from agent.report.wording import size
 
-        packed = packing.pack(folder, into, package_id, package_version)
+        packed = packing.pack(folder, into, package_id, package_version, signing_key)
         click.echo(f"{packed.path}: {packed.files:,} files, {size(packed.size)}, sha256 {packed.sha256}")
 
 

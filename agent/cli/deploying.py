@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from agent.deployment import Request
     from agent.report import Report
 
+SIGNED = click.option(
+    "--require-signature", is_flag=True, envvar="DOCKWRIGHT_REQUIRE_SIGNATURE", help="Take signed bundles only."
+)
 WAIT = click.option(
     "--wait", default=600.0, show_default=True, help="Seconds to wait for a slot that another run holds."
 )
@@ -32,6 +35,7 @@ WAIT = click.option(
 @variable_options
 @place_options
 @click.option("--plan", "plan_file", type=FILE, help="Refuse to run if anything differs from this saved plan.")
+@SIGNED
 @WAIT
 def run(bundle: Path, plan_file: Path | None, wait: float, **options: Any) -> None:
     """Deploy BUNDLE, a folder or .zip that holds a step.yaml."""
@@ -47,6 +51,7 @@ def run(bundle: Path, plan_file: Path | None, wait: float, **options: Any) -> No
 @variable_options
 @place_options
 @click.option("--save", type=FILE, help="Keep the plan in this file, for run --plan.")
+@SIGNED
 def plan(bundle: Path, save: Path | None, **options: Any) -> None:
     """Show what `run` would do, and change nothing."""
     with reporting(options) as report:
@@ -81,7 +86,14 @@ def _request(bundle: Path, report: Report, options: dict[str, Any], **more: Any)
 
     known = variables_from(options)
     mask_secrets(known, report)
-    return Request(bundle=bundle, variables=known, host=host_from(options), home=home_from(options), **more)
+    return Request(
+        bundle=bundle,
+        variables=known,
+        host=host_from(options),
+        home=home_from(options),
+        require_signature=options["require_signature"],
+        **more,
+    )
 
 
 COMMANDS = (run, plan, rollback)

@@ -66,4 +66,49 @@ def revoke(peer: str, **options: Any) -> None:
         click.echo("\n".join(f"{one.name} is trusted no longer: {one.thumbprint}" for one in gone))
 
 
+@trust.command("new-key")
+@click.argument("file", type=FILE)
+def new_key(file: Path) -> None:
+    """Make a key to sign bundles with, in FILE, and show its public half."""
+    with plain_errors():
+        from agent.signing import make_key
+
+        click.echo(make_key(file))
+
+
+@trust.command("add-signer")
+@click.argument("name")
+@click.argument("public_key")
+@HOME
+def add_signer(name: str, public_key: str, **options: Any) -> None:
+    """Trust bundles that PUBLIC_KEY has signed, under NAME."""
+    with plain_errors():
+        from agent.commands import trust as trusting
+
+        signer = trusting.signers(home_from(options)).add(trusting.checked_name(name), public_key)
+        click.echo(f"{signer.name} may sign bundles: {signer.key}")
+
+
+@trust.command()
+@HOME
+def signers(**options: Any) -> None:
+    """List the keys that may sign bundles."""
+    with plain_errors():
+        from agent.commands import trust as trusting
+
+        click.echo("\n".join(trusting.signer_lines(trusting.signers(home_from(options)).all())))
+
+
+@trust.command("revoke-signer")
+@click.argument("signer")
+@HOME
+def revoke_signer(signer: str, **options: Any) -> None:
+    """Trust bundles of SIGNER, a name or a public key, no longer."""
+    with plain_errors():
+        from agent.commands import trust as trusting
+
+        gone = trusting.signers(home_from(options)).revoke(signer)
+        click.echo("\n".join(f"{one.name} may sign bundles no longer: {one.key}" for one in gone))
+
+
 COMMANDS = (trust,)

@@ -10,6 +10,7 @@ from pathlib import Path
 from agent.errors import InputError
 from agent.service.certificate import Certificate, own_certificate
 from agent.service.peers import SCOPES, Peer, Peers, Scope
+from agent.signing import Signer, Signers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +40,7 @@ def add(home: Path, name: str, certificate: Path, thumbprint: str, scopes: str) 
         reason = error.strerror if isinstance(error, OSError) else "it is not in PEM form"
         raise InputError(f"the certificate {certificate} cannot be read: {reason}") from error
     when = datetime.now(UTC).isoformat(timespec="seconds")
-    return service_files(home).peers.add(_checked_name(name), pem, thumbprint, parse_scopes(scopes), when)
+    return service_files(home).peers.add(checked_name(name), pem, thumbprint, parse_scopes(scopes), when)
 
 
 def parse_scopes(text: str) -> tuple[Scope, ...]:
@@ -65,7 +66,21 @@ def peer_lines(peers: tuple[Peer, ...]) -> list[str]:
     return [f"{peer.name:<{width}}  {peer.thumbprint}  {','.join(peer.scopes)}" for peer in peers]
 
 
-def _checked_name(name: str) -> str:
+def signers(home: Path) -> Signers:
+    """The keys that may sign bundles."""
+    return Signers(home / "service" / "signers.json")
+
+
+def signer_lines(known: list[Signer]) -> list[str]:
+    """One line a key."""
+    if not known:
+        return ["no key may sign bundles yet; add one with dockwright trust add-signer"]
+    width = max(len(signer.name) for signer in known)
+    return [f"{signer.name:<{width}}  {signer.key}" for signer in known]
+
+
+def checked_name(name: str) -> str:
+    """The name, if it can stand in a list."""
     if not name.strip() or not name.isprintable() or len(name) > 100:
         raise InputError(f"'{name[:100]}' is no name for a peer; use up to 100 printable characters")
     return name

@@ -11,7 +11,7 @@ import shutil
 import stat
 import uuid
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,12 +43,14 @@ def pack(
     version: str | None = None,
     *,
     check: Callable[[Path], None] | None = None,
+    extra: Mapping[str, bytes] | None = None,
 ) -> Packed:
     """Write `Id.Version.zip` into the folder `output` (the current one if None), or the file `output`.
 
     Id and version come from the folder's name `Id.Version` where they are not given. Version control's folders
     and the output itself are left out. PackageError for a link that leads out of the folder, and for everything
-    that `extract` would refuse: what is packed here can be unpacked.
+    that `extract` would refuse: what is packed here can be unpacked. `extra` are files at the top that are not
+    in the folder, or not like that.
     """
     if not folder.is_dir():
         raise PackageError(f"{folder} is not a folder; give the one to pack")
@@ -57,7 +59,7 @@ def pack(
         check(folder)
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
     try:
-        files = _write(folder, beside, {beside.absolute(), path.absolute()})
+        files = _write(folder, beside, {beside.absolute(), path.absolute()}, extra or {})
         with beside.open("rb") as file:
             sha256 = hash_stream(file)
         size = beside.stat().st_size
@@ -89,20 +91,24 @@ def _output(folder: Path, output: Path | None, id: str | None, version: str | No
     return directory / name
 
 
-def _write(folder: Path, archive: Path, left_out: set[Path]) -> int:
+def _write(folder: Path, archive: Path, left_out: set[Path], extra: Mapping[str, bytes]) -> int:
     names, limits, files = Names(), Limits(), 0
     with zipfile.ZipFile(archive, "x", zipfile.ZIP_DEFLATED) as packed:
         for path, status in sorted(
             _walk(folder, left_out), key=lambda found: found[0].relative_to(folder).as_posix()
         ):
             name = path.relative_to(folder).as_posix()
+            if name in extra:
+                continue
             try:
                 parts = entry_parts(name, depth=limits.depth, name_bytes=limits.name_bytes)
                 _add(packed, path, name, status, names, parts)
             except Refused as refused:
                 raise Refused(refused.reason, entry=name) from refused
             files += not stat.S_ISDIR(status.st_mode)
-    return files
+        for name, data in sorted(extra.items()):
+            packed.writestr(_header(name, stat.S_IFREG | 0o644), data)
+    return files + len(extra)
 
 
 def _walk(folder: Path, left_out: set[Path]) -> Iterator[tuple[Path, os.stat_result]]:

@@ -7,14 +7,14 @@ which uses SHA-1). It is made for ten years, because OpenSSL refuses an expired 
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from agent.errors import InputError, StorageError
+from agent.durable import replace_file
+from agent.errors import InputError
 
 YEARS = 10
 _HEX = re.compile(r"[0-9a-f]{64}")
@@ -81,12 +81,8 @@ def _make(certificate: Path, key: Path, name: str) -> None:
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
     private = ec.generate_private_key(ec.SECP256R1())
-    try:
-        key.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _write(key, private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), 0o600)
-        _write(certificate, _signed(private, name), 0o644)
-    except OSError as error:
-        raise StorageError(f"{key.parent} cannot be written: {error.strerror}; fix its rights") from error
+    replace_file(key, private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    replace_file(certificate, _signed(private, name), 0o644)
 
 
 def _signed(private: object, name: str) -> bytes:
@@ -110,14 +106,3 @@ def _signed(private: object, name: str) -> bytes:
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("dockwright-agent")]), critical=False)
     )
     return builder.sign(private, hashes.SHA256()).public_bytes(Encoding.PEM)
-
-
-def _write(path: Path, data: bytes, mode: int) -> None:
-    """Whole or not at all, with its rights from the beginning."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)

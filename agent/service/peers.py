@@ -6,7 +6,6 @@ is added with its thumbprint typed by a person who has it from the other side: f
 
 from __future__ import annotations
 
-import os
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal
@@ -14,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from agent.documents import closest
+from agent.durable import replace_file
 from agent.errors import InputError, StorageError
 from agent.lock import exclusive
 from agent.service.certificate import parse_thumbprint, thumbprint
@@ -94,13 +94,4 @@ class Peers:
             ) from error
 
     def _store(self, peers: dict[str, Peer]) -> None:
-        draft = self._path.with_name(f".{self._path.name}.draft")
-        try:
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(msgspec.json.format(msgspec.json.encode(list(peers.values()))))
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(self._path)
-        except OSError as error:
-            raise StorageError(f"the trust table {self._path} cannot be written: {error.strerror}") from error
+        replace_file(self._path, msgspec.json.format(msgspec.json.encode(list(peers.values()))))
