@@ -22,7 +22,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 FILE = click.Path(path_type=Path)
 HOST_PASSWORD = "DOCKWRIGHT_HOST_PASSWORD"  # noqa: S105  the variable's name
-OUTPUTS = click.Choice(["auto", "plain", "octopus", "json"])
+OUTPUTS = click.Choice(["auto", "plain", "octopus", "json", "events"])
 
 
 def variable_options(command: F) -> F:

@@ -9,9 +9,9 @@ from agent.report.events import Renderer
 from agent.report.report import Report
 from agent.report.sink import Sink
 
-OutputChoice = Literal["auto", "plain", "octopus", "json"]
+OutputChoice = Literal["auto", "plain", "octopus", "json", "events"]
 
-_Kind = Literal["terminal", "plain", "octopus", "json"]
+_Kind = Literal["terminal", "plain", "octopus", "json", "events"]
 
 # Calamari and Tentacle set these for whatever they start; Windows changes the case of names.
 _SET_BY_A_SERVER = frozenset({"octopuscalamariworkingdirectory", "tentaclehome", "tentaclejournal"})
@@ -54,6 +54,10 @@ def _renderer(kind: _Kind, out: Sink, err: Sink, environ: Mapping[str, str], *, 
             from agent.report.json import JsonRenderer
 
             return JsonRenderer(out, err, verbose=verbose)
+        case "events":
+            from agent.report.stream import StreamRenderer
+
+            return StreamRenderer(out)
         case "plain":
             from agent.report.plain import PlainRenderer
 
