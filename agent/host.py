@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
@@ -282,6 +282,24 @@ class ContainerHost(Protocol):
 
     def copy_out(self, container: str, path: str) -> Iterator[bytes]:
         """The file or folder as chunks of a tar stream."""
+        ...
+
+    def copy_in(self, container: str, path: str, archive: Iterable[bytes]) -> None:
+        """Unpack a tar stream into the folder `path`, which must exist, of a container that may be stopped."""
+        ...
+
+    def follow(self, container: str, output: LineSink) -> None:
+        """Each line of stdout and stderr, from the first one and as it comes, until the container ends.
+
+        A line beyond a mebibyte comes in pieces of that size.
+        """
+        ...
+
+    def execute(self, container: str, command: Sequence[str], output: LineSink, timeout: float) -> int:
+        """Run a program in a running container and return its exit code (126 or 127 if there is none such).
+
+        ContainerError after `timeout` seconds; the program itself then ends with its container.
+        """
         ...
 
     def close(self) -> None: ...

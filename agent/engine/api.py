@@ -7,14 +7,14 @@ user's Docker configuration, and refuses names that Docker accepts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from agent.engine import translate, wire
+from agent.engine import live_output, translate, wire
 from agent.engine.build_context import single_file_context, stream_context
 from agent.engine.build_output import Source, build_failure, decode_events, follow_build
 from agent.engine.container_logs import last_lines
@@ -244,6 +244,28 @@ class EngineHost:
         with self._calls(doing, ContainerError):
             chunks, _ = self._client.get_archive(checked_container(container), path)
         return self._guarded(chunks, doing)
+
+    def copy_in(self, container: str, path: str, archive: Iterable[bytes]) -> None:
+        with self._calls(f"copy into {path} of {container}", ContainerError):
+            self._client.put_archive(checked_container(container), path, iter(archive))
+
+    def follow(self, container: str, output: LineSink) -> None:
+        doing = f"follow the output of {container}"
+        found = self._inspected(container)
+        if found is None:
+            raise ContainerError(f"{self._url}: cannot {doing}: there is no such container")
+        with self._calls(doing, ContainerError):
+            live_output.follow(self._client, found, output)
+
+    def execute(self, container: str, command: Sequence[str], output: LineSink, timeout: float) -> int:
+        doing = f"run {command[0]} in {container}"
+        name = checked_container(container)
+        with self._calls(doing, ContainerError):
+            try:
+                return live_output.execute(self._client, name, command, output, timeout)
+            except TimeoutError as error:
+                message = f"{self._url}: {command[0]} had not ended in {container} after {timeout:g} s"
+                raise ContainerError(message) from error
 
     def close(self) -> None:
         self._client.close()

@@ -80,9 +80,16 @@ class Container(Struct, rename="pascal"):
 
 
 class Created(Struct, rename="pascal"):
-    """`POST /containers/create`."""
+    """`POST /containers/create` and `POST /containers/{id}/exec`."""
 
     id: str
+
+
+class Execution(Struct, rename="pascal"):
+    """`GET /exec/{id}/json`."""
+
+    running: bool | None = None
+    exit_code: int | None = None
 
 
 class ListedPort(Struct):

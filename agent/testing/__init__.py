@@ -9,7 +9,7 @@ containers do is told by a function from their spec to a `Behaviour`.
     host.fail_next("start", ContainerError("the disk is on fire"))
 """
 
-from agent.testing.memory_container import Behaviour
+from agent.testing.memory_container import Behaviour, Execution
 from agent.testing.memory_host import Login, MemoryHost
 
-__all__ = ["Behaviour", "Login", "MemoryHost"]
+__all__ = ["Behaviour", "Execution", "Login", "MemoryHost"]

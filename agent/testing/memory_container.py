@@ -15,10 +15,19 @@ _ANYWHERE = ("", "0.0.0.0", "::")  # noqa: S104  compared with, not bound to
 
 
 @dataclass(frozen=True, kw_only=True)
+class Execution:
+    """What becomes of a program that is run in a container; without `exit_code` it runs on."""
+
+    exit_code: int | None = 0
+    output: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Behaviour:
     """What a container does once started: runs on, unless `exits_with` a code.
 
-    `health` is what successive inspections see; the last one stays. `files` are what `copy_out` finds.
+    `health` is what successive inspections see; the last one stays. `files` are what `copy_out` finds, besides
+    what was copied in. `programs` tells what becomes of a command that is executed.
     """
 
     exits_with: int | None = None
@@ -26,6 +35,7 @@ class Behaviour:
     health: tuple[Health, ...] = ()
     health_output: str = ""
     files: Mapping[str, bytes] = field(default_factory=dict)
+    programs: Callable[[tuple[str, ...]], Execution] = lambda _command: Execution()
 
 
 @dataclass(kw_only=True)
@@ -46,6 +56,7 @@ class MemoryContainer:
     restarts: int = 0
     looks: int = 0
     ports: tuple[Port, ...] = ()
+    copied: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def active(self) -> bool:
@@ -100,9 +111,15 @@ class MemoryContainer:
 
     def archive(self, path: str) -> bytes | None:
         """The file or folder as a tar, named from its own last component as an engine does."""
-        files = self.behaviour.files
+        files = {**self.copied, **(self.behaviour.files if self.started else {})}
         inside = {name: content for name, content in files.items() if name == path or name.startswith(f"{path}/")}
         return _tar(path, inside) if inside else None
+
+    def unpack(self, path: str, archive: bytes) -> None:
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            for member in tar:
+                if (file := tar.extractfile(member)) is not None:
+                    self.copied[f"{path.rstrip('/')}/{member.name}"] = file.read()
 
     def _health(self) -> Health:
         script = self.behaviour.health

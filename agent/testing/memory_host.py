@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -235,6 +235,29 @@ class MemoryHost:
         if archive is None:
             raise ContainerError(f"{self._url}: cannot copy {path} out of {container}: there is no such file")
         return iter([archive])
+
+    def copy_in(self, container: str, path: str, archive: Iterable[bytes]) -> None:
+        self._called("copy_in", container)
+        self._existing(container, f"copy into {path} of").unpack(path, b"".join(archive))
+
+    def follow(self, container: str, output: LineSink) -> None:
+        """No time passes: one that runs on has printed all that it ever will."""
+        self._called("follow", container)
+        found = self._existing(container, "follow the output of")
+        for line in found.behaviour.output if found.started else ():
+            output(line)
+
+    def execute(self, container: str, command: Sequence[str], output: LineSink, timeout: float) -> int:
+        self._called("execute", container, *command)
+        found = self._existing(container, f"run {command[0]} in")
+        if found.state != "running":
+            raise ContainerError(f"{self._url}: cannot run {command[0]} in {container}: it is not running")
+        done = found.behaviour.programs(tuple(command))
+        for line in done.output:
+            output(line)
+        if done.exit_code is None:
+            raise ContainerError(f"{self._url}: {command[0]} had not ended in {container} after {timeout:g} s")
+        return done.exit_code
 
     def close(self) -> None:
         self._called("close")

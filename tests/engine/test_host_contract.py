@@ -14,10 +14,13 @@ import pytest
 
 from agent.errors import BuildError, ContainerError, RegistryError
 from agent.host import BuildRequest, ContainerHost, ContainerSpec, Port
-from agent.testing import Behaviour, MemoryHost
+from agent.testing import Behaviour, Execution, MemoryHost
 
 RUNS = ("sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1 & wait $!; done")
 FAILS = ("sh", "-c", "echo out; echo last words >&2; exit 3")
+TALKS = ("sh", "-c", "echo one; sleep 0.3; printf two >&2; exit 4")
+GREETS = ("sh", "-c", "echo hello; echo oops >&2; exit 5")
+HANGS = ("sh", "-c", "echo begun; sleep 30")
 WRITES = ("sh", "-c", "mkdir /results && echo fine > /results/report.txt")
 
 
@@ -54,7 +57,15 @@ def _behave(spec: ContainerSpec) -> Behaviour:
         return Behaviour(exits_with=3, output=("out", "last words"))
     if spec.command == WRITES:
         return Behaviour(exits_with=0, files={"/results/report.txt": b"fine\n"})
-    return Behaviour()
+    if spec.command == TALKS:
+        return Behaviour(exits_with=4, output=("one", "two"))
+    return Behaviour(programs=_execute)
+
+
+def _execute(command: tuple[str, ...]) -> Execution:
+    if command == GREETS:
+        return Execution(exit_code=5, output=("hello", "oops"))
+    return Execution(exit_code=None, output=("begun",)) if command == HANGS else Execution(exit_code=127)
 
 
 @pytest.fixture
@@ -117,6 +128,17 @@ def members(chunks: Iterator[bytes]) -> dict[str, bytes]:
     with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as tar:
         files = {member.name: tar.extractfile(member) for member in tar if member.isfile()}
         return {name: file.read() for name, file in files.items() if file}
+
+
+def archive_of(files: dict[str, bytes]) -> Iterator[bytes]:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    whole = buffer.getvalue()
+    return (whole[at : at + 1000] for at in range(0, len(whole), 1000))
 
 
 def test_platform_names_the_operating_system(peer: Peer) -> None:
@@ -348,7 +370,7 @@ def test_removed_container_is_gone_even_if_it_ran(peer: Peer) -> None:
     peer.host.remove(name)
 
 
-@pytest.mark.parametrize("operation", ["start", "stop", "logs", "wait", "copy_out"])
+@pytest.mark.parametrize("operation", ["start", "stop", "logs", "wait", "copy_out", "copy_in", "follow", "execute"])
 def test_container_that_is_not_there_is_said(peer: Peer, operation: str) -> None:
     host, name = peer.host, peer.name("missing")
     calls: dict[str, Callable[[], object]] = {
@@ -357,6 +379,9 @@ def test_container_that_is_not_there_is_said(peer: Peer, operation: str) -> None
         "logs": lambda: host.logs(name, 1),
         "wait": lambda: host.wait(name, 1),
         "copy_out": lambda: list(host.copy_out(name, "/etc")),
+        "copy_in": lambda: host.copy_in(name, "/", archive_of({"a": b""})),
+        "follow": lambda: host.follow(name, print),
+        "execute": lambda: host.execute(name, ["true"], print, 1),
     }
     with pytest.raises(ContainerError, match=f"{name}.*there is no such container"):
         calls[operation]()
@@ -369,6 +394,47 @@ def test_files_come_out_of_a_stopped_container(peer: Peer) -> None:
     assert members(peer.host.copy_out(name, "/results/report.txt")) == {"report.txt": b"fine\n"}
     with pytest.raises(ContainerError, match="/nowhere"):
         peer.host.copy_out(name, "/nowhere")
+
+
+def test_files_go_into_a_container_before_it_starts(peer: Peer) -> None:
+    spec = peer.spec()
+    peer.host.create(spec)
+    peer.host.copy_in(spec.name, "/", archive_of({"given.txt": b"x" * 5000, "sub/more.txt": b"y"}))
+    assert members(peer.host.copy_out(spec.name, "/given.txt")) == {"given.txt": b"x" * 5000}
+    assert members(peer.host.copy_out(spec.name, "/sub")) == {"sub/more.txt": b"y"}
+    peer.host.start(spec.name)
+    peer.host.copy_in(spec.name, "/sub", archive_of({"later.txt": b"z"}))
+    assert members(peer.host.copy_out(spec.name, "/sub/later.txt")) == {"later.txt": b"z"}
+
+
+def test_output_is_followed_from_its_beginning_to_its_end(peer: Peer, lines: list[str]) -> None:
+    name = peer.started(*TALKS)
+    peer.host.follow(name, lines.append)
+    assert lines == ["one", "two"]
+    assert peer.host.wait(name, 5) == 4
+    peer.host.follow(name, lines.append)
+    assert lines == ["one", "two"] * 2
+
+
+def test_program_runs_in_a_running_container(peer: Peer, lines: list[str]) -> None:
+    name = peer.started()
+    assert peer.host.execute(name, GREETS, lines.append, 20) == 5
+    assert sorted(lines) == ["hello", "oops"]
+    assert peer.host.execute(name, ["no-such-program"], lambda _line: None, 20) in (126, 127)
+
+
+def test_program_that_does_not_end_is_given_up(peer: Peer, lines: list[str]) -> None:
+    name = peer.started()
+    with pytest.raises(ContainerError, match=f"sh had not ended in {name} after 0.5 s"):
+        peer.host.execute(name, HANGS, lines.append, 0.5)
+    assert lines == ["begun"]
+
+
+def test_program_cannot_run_in_a_container_that_does_not(peer: Peer, lines: list[str]) -> None:
+    spec = peer.spec()
+    peer.host.create(spec)
+    with pytest.raises(ContainerError, match=f"cannot run sh in {spec.name}: .*is not running"):
+        peer.host.execute(spec.name, GREETS, lines.append, 5)
 
 
 def test_environment_never_shows_in_a_representation(peer: Peer) -> None:
