@@ -10,6 +10,7 @@ from pathlib import Path
 from agent.errors import InputError
 from agent.service.certificate import Certificate, own_certificate
 from agent.service.peers import SCOPES, Peer, Peers, Scope
+from agent.service.sealing import public_key
 from agent.signing import Signer, Signers
 
 
@@ -24,7 +25,8 @@ class ServiceFiles:
         return Peers(self.folder / "peers.json")
 
     def certificate(self) -> Certificate:
-        """Our own, made at the first use."""
+        """Our own, made at the first use, and with it the key that variables are sealed to."""
+        public_key(self.folder)
         return own_certificate(self.folder, socket.gethostname() or "dockwright")
 
 

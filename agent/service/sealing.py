@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,8 +25,16 @@ _PURPOSE = b"dockwright sealed variables 1"
 
 
 def public_key(folder: Path) -> str:
-    """The public half of the key in `folder`, in base64; the key is made at the first use."""
-    return base64.b64encode(_key(folder).public_key().public_bytes_raw()).decode("ascii")
+    """The public half of the key in `folder`, in base64; the key is made at the first use.
+
+    It is kept in a file of its own, so that a listener can show it without loading any cryptography.
+    """
+    path = folder / "sealing.pub"
+    with suppress(OSError):
+        return path.read_text(encoding="ascii")
+    public = base64.b64encode(_key(folder).public_key().public_bytes_raw())
+    replace_file(path, public)
+    return public.decode("ascii")
 
 
 def seal(data: bytes, recipient: str, deployment: str) -> bytes:

@@ -1,0 +1,200 @@
+"""One deployment, in a process of its own: the same `dockwright run` as by hand, its events kept in a file.
+
+Started by the listener, but not in need of it: it goes on when the listener dies, and the next listener reads the
+same files. It ends the run when told to (SIGTERM) or when its time is up, lets the run undo what it had begun, and
+leaves no process behind.
+
+    python -m agent.service.child HOME FOLDER HOST
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+
+import msgspec
+
+from agent.durable import replace_file
+from agent.errors import EXIT_DEFECT, DockwrightError, InputError
+from agent.lock import try_lock
+from agent.service import processes
+from agent.service.log import LogWriter
+from agent.service.protocol import DeploymentRequest, State
+from agent.service.record import (
+    LOG,
+    Progress,
+    cancelled_by,
+    now,
+    read_accepted,
+    read_progress,
+    write_progress,
+)
+from agent.service.sealing import open_sealed
+from agent.workspace import WorkFolder, work_folder
+
+GRACE_SECONDS = 60.0
+"""How long a run may take to undo what it had begun."""
+
+GUARD_SECONDS = 90.0
+"""How long the guard of a run that was killed may take to put the old container back."""
+
+
+def main(arguments: list[str]) -> int:
+    """Run the deployment whose folder this is, to its end."""
+    home, folder, host = Path(arguments[0]), Path(arguments[1]), arguments[2]
+    processes.adopt_orphans()
+    stop = _Stop()
+    claim = try_lock(folder / "claim")
+    progress = read_progress(folder)
+    if claim is None or progress.state != "accepted":
+        return 0  # another child has it, or had it: nothing is run twice
+    progress.state, progress.started = "running", progress.started or now()
+    progress.process, progress.born = os.getpid(), processes.birth(os.getpid())
+    write_progress(folder, progress)
+    try:
+        _run(home, folder, host, progress, stop)
+    except DockwrightError as error:
+        progress.state, progress.error, progress.exit_code = "failed", str(error), error.exit_code
+    except Exception as error:
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        progress.state, progress.error, progress.exit_code = "failed", f"a defect in dockwright ({text})", EXIT_DEFECT
+    processes.end_descendants(_is_guard, GUARD_SECONDS)
+    progress.finished = now()
+    write_progress(folder, progress)
+    return 0
+
+
+class _Stop:
+    """Whether somebody wants it to end."""
+
+    def __init__(self) -> None:
+        self.wanted = False
+        signal.signal(signal.SIGTERM, self._handle)
+
+    def _handle(self, _number: int, _frame: FrameType | None) -> None:
+        self.wanted = True
+
+
+def _run(home: Path, folder: Path, host: str, progress: Progress, stop: _Stop) -> None:
+    accepted = read_accepted(folder)
+    request = accepted.request
+    with work_folder(home) as work:
+        command = _command(home, host, accepted.id, request, work)
+        with LogWriter(folder / LOG, progress, lambda: write_progress(folder, progress)) as log:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            )
+            ended_by = _follow(process, log, stop, request.time_limit)
+        progress.exit_code = process.returncode if process.returncode >= 0 else 128 - process.returncode
+    progress.state = _state(ended_by, progress.exit_code, cancelled=bool(cancelled_by(folder)))
+    if progress.state == "timed-out":
+        progress.error = f"it took longer than {request.time_limit:g} s and was ended; what it had begun was undone"
+    elif progress.state == "cancelled":
+        progress.error = f"cancelled by {cancelled_by(folder) or 'the machine'}; what had begun was undone"
+
+
+def _state(ended_by: str, exit_code: int, *, cancelled: bool) -> State:
+    if exit_code == 0:
+        return "succeeded"
+    if ended_by == "time":
+        return "timed-out"
+    return "cancelled" if ended_by == "signal" or cancelled else "failed"
+
+
+def _command(home: Path, host: str, deployment: str, request: DeploymentRequest, work: WorkFolder) -> list[str]:
+    common = [sys.executable, "-P", "-m", "agent.cli"]
+    place = ["--home", str(home), "--host", host, "--output", "events"]
+    if request.command == "rollback":
+        target = ["--to", request.to] if request.to else []
+        slot = ["--slot", request.slot] if request.slot else []
+        return [*common, "rollback", *slot, *target, *place]
+    variables = work.scratch(1 << 20)[0] / "variables.json"
+    replace_file(variables, _variables(home, deployment, request))
+    bundle = _staged_bundle(home, request, work.path / "pushed")
+    return [*common, request.command, str(bundle), "--variables", str(variables), *place]
+
+
+def _variables(home: Path, deployment: str, request: DeploymentRequest) -> bytes:
+    if not request.variables:
+        return b"[]"
+    try:
+        sealed = base64.b64decode(request.variables, validate=True)
+    except ValueError as error:
+        raise InputError("the variables are not in base64; send the deployment again") from error
+    return open_sealed(sealed, home / "service", deployment)
+
+
+def _staged_bundle(home: Path, request: DeploymentRequest, into: Path) -> Path:
+    """The bundle's folder, with the packages that were sent beside it put in."""
+    from agent.packages import extract
+    from agent.service.blobs import Blobs
+
+    blobs = Blobs(home / "service" / "blobs")
+    named = into.with_suffix(".zip")
+    os.link(blobs.verified(request.bundle), named)
+    extract(named, into)
+    for package in request.packages:
+        folder = into / "packages"
+        folder.mkdir(exist_ok=True)
+        with suppress(FileExistsError):
+            os.link(blobs.verified(package.sha256), folder / package.name)
+    return into
+
+
+def _follow(process: subprocess.Popen[bytes], log: LogWriter, stop: _Stop, time_limit: float) -> str:
+    """Keep every line until the run has ended; what ended it: "itself", "signal" or "time"."""
+    deadline = time.monotonic() + time_limit
+    ended_by, kill_at = "itself", float("inf")
+    for _ in _lines(process, log):
+        moment = time.monotonic()
+        if ended_by == "itself" and (stop.wanted or moment > deadline):
+            ended_by, kill_at = ("signal" if stop.wanted else "time"), moment + GRACE_SECONDS
+            process.terminate()
+        if moment > kill_at:
+            process.kill()
+            kill_at = float("inf")
+    process.wait()
+    return ended_by
+
+
+def _lines(process: subprocess.Popen[bytes], log: LogWriter) -> Iterator[None]:
+    """Read both streams; comes up for air after each piece, and every 0.2 s, until the process is gone."""
+    assert process.stdout is not None
+    assert process.stderr is not None
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ, log.events)
+        selector.register(process.stderr, selectors.EVENT_READ, log.errors)
+        while selector.get_map():
+            for key, _ in selector.select(0.2):
+                data = os.read(key.fd, 1 << 16)
+                key.data(data)
+                if not data:
+                    selector.unregister(key.fileobj)
+            yield
+            if process.poll() is not None and not _readable(selector):
+                break
+    log.finish()
+
+
+def _readable(selector: selectors.BaseSelector) -> bool:
+    """Whether something is left to read, though somebody else may still hold the other end."""
+    return bool(selector.get_map()) and bool(selector.select(0))
+
+
+def _is_guard(process: int) -> bool:
+    return "agent.guard" in processes.command_line(process)
+
+
+if __name__ == "__main__":
+    with suppress(msgspec.MsgspecError):
+        sys.exit(main(sys.argv[1:]))
+    sys.exit(EXIT_DEFECT)

@@ -1,0 +1,140 @@
+"""Starts what was accepted, a few at a time, and sees every one to its end, whoever had started it.
+
+A child outlives the listener: after a restart it is found again by its process number and time of birth. One that
+is gone without a word was killed from outside; what it had begun is undone by its guard, or by the next run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from agent.errors import EXIT_DEFECT, EXIT_TERMINATED, DockwrightError
+from agent.service import processes
+from agent.service.deployments import Deployments
+from agent.service.record import Progress, ended, read_progress
+
+TICK_SECONDS = 0.1
+
+Log = Callable[[str], None]
+
+
+class Runner:
+    """Runs the deployments of one home on one host, at most `workers` at a time."""
+
+    def __init__(self, deployments: Deployments, home: Path, host: str, workers: int, log: Log) -> None:
+        self._deployments = deployments
+        self._home = home
+        self._host = host
+        self._workers = workers
+        self._log = log
+        self._started: dict[Path, subprocess.Popen[bytes]] = {}
+        self._wake = asyncio.Event()
+
+    @property
+    def running(self) -> int:
+        """How many run now."""
+        return len(self._started) + len(self._adopted())
+
+    def wake(self) -> None:
+        """Something was accepted or cancelled: look at once."""
+        self._wake.set()
+
+    async def serve(self) -> None:
+        """Go on until cancelled. The children are left running then."""
+        while True:
+            try:
+                self.look()
+            except DockwrightError as error:
+                self._log(str(error))
+            busy = bool(self._deployments.unfinished())
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), TICK_SECONDS if busy else 60)
+            self._wake.clear()
+
+    def look(self) -> None:
+        """See who has ended, and start who may."""
+        for folder in self._deployments.unfinished():
+            self._see_to_end(folder)
+        for folder in self._deployments.waiting():
+            if self.running >= self._workers:
+                return
+            if folder not in self._started and not self._slot_in_use(folder):
+                self._start(folder)
+
+    def cancel(self, folder: Path, peer: str) -> None:
+        """Ask for its end. One that nobody has begun ends here; another undoes what it did first."""
+        progress = read_progress(folder)
+        if ended(progress):
+            return
+        self._deployments.note_cancel(folder, peer)
+        if progress.state == "accepted" and folder not in self._started:
+            progress.state, progress.exit_code = "cancelled", EXIT_TERMINATED
+            progress.error = f"cancelled by {peer} before it began"
+            self._deployments.end(folder, progress)
+        elif processes.alive(progress.process, progress.born):
+            os.kill(progress.process, signal.SIGTERM)
+        self.wake()
+
+    def _start(self, folder: Path) -> None:
+        command = [sys.executable, "-P", "-m", "agent.service.child", str(self._home), str(folder), self._host]
+        with (folder / "child.txt").open("ab") as errors:
+            self._started[folder] = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                start_new_session=True,
+            )
+
+    def _see_to_end(self, folder: Path) -> None:
+        child = self._started.get(folder)
+        if child is not None:
+            if child.poll() is None:
+                self._pass_on_cancel(folder, child)
+                return
+            del self._started[folder]
+            session = child.pid
+        else:
+            progress = read_progress(folder)
+            if progress.state == "accepted" or processes.alive(progress.process, progress.born):
+                return
+            session = progress.process
+        progress = read_progress(folder)
+        if not ended(progress):
+            processes.kill_session(session)
+            self._deployments.end(folder, _gone(progress))
+
+    def _pass_on_cancel(self, folder: Path, child: subprocess.Popen[bytes]) -> None:
+        """A cancel that came before the child could hear it."""
+        progress = read_progress(folder)
+        if (folder / "cancel").exists() and progress.state == "running" and not (folder / "told").exists():
+            (folder / "told").touch()
+            child.terminate()
+
+    def _adopted(self) -> list[Path]:
+        """Those that run, and were started by a listener before this one."""
+        folders = [folder for folder in self._deployments.unfinished() if folder not in self._started]
+        return [folder for folder in folders if read_progress(folder).state == "running"]
+
+    def _slot_in_use(self, folder: Path) -> bool:
+        slot = self._deployments.request_of(folder).slot.lower()
+        if not slot:
+            return False
+        others = [*self._started, *self._adopted()]
+        return any(self._deployments.request_of(other).slot.lower() == slot for other in others)
+
+
+def _gone(progress: Progress) -> Progress:
+    progress.state, progress.exit_code = "failed", EXIT_DEFECT
+    progress.error = (
+        "the process of this deployment was killed from outside; what it had begun is undone by its guard, "
+        "or by the next run on the slot"
+    )
+    return progress
