@@ -20,6 +20,7 @@ from agent.engine.build_output import Source, build_failure, decode_events, foll
 from agent.engine.container_logs import last_lines
 from agent.engine.dockerfile import instructions, label_dockerfile
 from agent.engine.failures import absent, explanation, is_timeout, registry_refusal, translated
+from agent.engine.networks import join, require_networks
 from agent.engine.transfer import follow_transfer
 from agent.engine.translate import checked_container, checked_image
 from agent.errors import BuildError, ContainerError, DockwrightError, HostError, RegistryError
@@ -189,8 +190,15 @@ class EngineHost:
         checked_image(spec.image)
         config = translate.container_config(spec)
         with self._calls(f"create the container {name}", ContainerError):
+            require_networks(self._client, spec.networks, self._url)
             answer = self._client.create_container_from_config(config, name=name)  # type: ignore[no-untyped-call]
             created = msgspec.convert(answer, wire.Created)
+        try:
+            with self._calls(f"join {name} to its networks", ContainerError):
+                join(self._client, created.id, spec.networks[1:])
+        except BaseException:
+            self.remove(created.id)
+            raise
         return self._present(created.id)
 
     def start(self, container: str) -> None:

@@ -41,10 +41,10 @@ def each_line(pieces: Iterable[tuple[int, bytes]]) -> Iterator[str]:
         first, *more = piece.split(b"\n")
         line += first
         for start in more:
-            yield from _cut(line, 0)
+            yield from _cut(line)
             yield _text(line)
             line[:] = start
-        yield from _cut(line, 1)
+        yield from _cut(line)
     yield from (_text(line) for line in unfinished.values() if line)
 
 
@@ -86,8 +86,8 @@ def frames(chunks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
         del pending[:at]
 
 
-def _cut(line: bytearray, spare: int) -> Iterator[str]:
-    while len(line) >= _KEPT + spare:
+def _cut(line: bytearray) -> Iterator[str]:
+    while len(line) > _KEPT:
         yield _text(line[:_KEPT])
         del line[:_KEPT]
 

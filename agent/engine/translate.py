@@ -16,12 +16,16 @@ from agent.host import (
     ContainerState,
     Credentials,
     Health,
+    HealthCommand,
     ImageInfo,
     Platform,
     Port,
 )
 
 _EVERY_ADDRESS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104  compared with, not bound to
+_NOTHING: tuple[object, ...] = (None, "", 0, [], {})
+"""What a field holds that leaves the choice to the image or the engine."""
+_SHORTEST = 1_000_000  # nanoseconds: engines refuse times of a health check below a millisecond
 _NEVER = "0001-01-01T00:00:00Z"
 _CONTAINER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 _IMAGE_NAME = re.compile(r"(?!.*(?://|/\.))[A-Za-z0-9\[][A-Za-z0-9._:/@\[\]-]*\Z")
@@ -86,22 +90,24 @@ def container_config(spec: ContainerSpec) -> dict[str, Any]:
     an empty folder, and colons in paths need no quoting.
     """
     first = spec.networks[0] if spec.networks else None
-    network = {first.name: {"Aliases": list(first.aliases)}} if first else {}
-    return {
+    given: dict[str, Any] = {
         "Image": spec.image,
         "Env": [f"{name}={value}" for name, value in spec.environment.items()],
         "Labels": dict(spec.labels),
-        "StopTimeout": spec.stop_timeout,
+        "StopSignal": spec.stop_signal,
         "ExposedPorts": {_port_key(port): {} for port in spec.ports},
-        **({"Cmd": list(spec.command)} if spec.command else {}),
-        "HostConfig": {
-            "PortBindings": _bindings(spec.ports),
-            "RestartPolicy": {"Name": spec.restart},
-            "Mounts": [_mount(v.source, v.target, read_only=v.read_only) for v in spec.volumes],
-            **({"NetworkMode": first.name} if first else {}),
-        },
-        **({"NetworkingConfig": {"EndpointsConfig": network}} if first and first.aliases else {}),
+        "Entrypoint": list(spec.entrypoint),
+        "Cmd": list(spec.command),
+        "User": spec.user,
+        "WorkingDir": spec.working_dir,
+        "Hostname": spec.hostname,
+        "Healthcheck": _healthcheck(spec.health),
+        "HostConfig": _host_config(spec),
+        "NetworkingConfig": {"EndpointsConfig": {first.name: {"Aliases": list(first.aliases)}}}
+        if first and first.aliases
+        else None,
     }
+    return {"StopTimeout": spec.stop_timeout} | {key: value for key, value in given.items() if value not in _NOTHING}
 
 
 def build_parameters(request: BuildRequest) -> dict[str, str]:
@@ -205,6 +211,44 @@ def _addresses(settings: wire.NetworkSettings | None) -> tuple[str, ...]:
     found = [endpoint.address for endpoint in endpoints] + [settings.address]
     found += [endpoint.address6 for endpoint in endpoints]
     return tuple(dict.fromkeys(address for address in found if address))
+
+
+def _host_config(spec: ContainerSpec) -> dict[str, Any]:
+    used = spec.resources
+    logs = {"Type": spec.log_driver, "Config": dict(spec.log_options)}
+    given: dict[str, Any] = {
+        "PortBindings": _bindings(spec.ports),
+        "RestartPolicy": {"Name": spec.restart, "MaximumRetryCount": spec.restart_retries},
+        "Mounts": [_mount(v.source, v.target, read_only=v.read_only) for v in spec.volumes],
+        "NetworkMode": spec.networks[0].name if spec.networks else "",
+        "Memory": used.memory,
+        "MemorySwap": used.memory_swap,
+        "NanoCpus": round(used.cpus * 1_000_000_000),
+        "PidsLimit": used.pids,
+        "LogConfig": logs if spec.log_driver or spec.log_options else None,
+        "ExtraHosts": [f"{name}:{address}" for name, address in spec.extra_hosts.items()],
+        "Dns": list(spec.dns),
+        "ReadonlyRootfs": spec.read_only,
+        "Init": spec.init,
+        "Isolation": spec.isolation,
+        "SecurityOpt": [_credential_spec(spec.credential_spec)] if spec.credential_spec else [],
+    }
+    return {key: value for key, value in given.items() if value not in _NOTHING}
+
+
+def _healthcheck(health: HealthCommand | None) -> dict[str, Any] | None:
+    if health is None:
+        return None
+    times = {"Interval": health.interval, "Timeout": health.timeout, "StartPeriod": health.start_period}
+    nanoseconds = {name: max(_SHORTEST, round(value * 1_000_000_000)) for name, value in times.items() if value}
+    return {"Test": ["CMD", *health.command], "Retries": health.retries, **nanoseconds}
+
+
+def _credential_spec(text: str) -> str:
+    """For gMSA: the name of a file in the engine's own folder, or the JSON itself."""
+    if text.lstrip().startswith("{"):
+        return f"credentialspec=raw://{text}"
+    return f"credentialspec={text if '://' in text else f'file://{text}'}"
 
 
 def _bindings(ports: Iterable[Port]) -> dict[str, list[dict[str, str]]]:

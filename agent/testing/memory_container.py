@@ -91,6 +91,8 @@ class MemoryContainer:
         seen = self._health()
         self.looks += self.state == "running"
         self.restarts += self.state == "restarting"
+        if self.spec.restart == "on-failure" and 0 < self.spec.restart_retries <= self.restarts:
+            self.state = "exited"
         return ContainerInfo(
             id=self.id,
             name=self.spec.name,
@@ -123,6 +125,8 @@ class MemoryContainer:
 
     def _health(self) -> Health:
         script = self.behaviour.health
+        if not script and self.spec.health is not None and self.state == "running":
+            return "healthy"
         if not script or self.state == "created":
             return "none"
         return script[min(self.looks, len(script) - 1)]

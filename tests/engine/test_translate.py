@@ -11,7 +11,18 @@ import pytest
 
 from agent.engine import translate, wire
 from agent.errors import ContainerError, HostError
-from agent.host import BuildRequest, ContainerInfo, ContainerSpec, Credentials, Network, Platform, Port, Volume
+from agent.host import (
+    BuildRequest,
+    ContainerInfo,
+    ContainerSpec,
+    Credentials,
+    HealthCommand,
+    Network,
+    Platform,
+    Port,
+    Resources,
+    Volume,
+)
 
 JANE = Credentials(username="jane", password="s3cret")
 
@@ -127,7 +138,7 @@ def test_container_is_described_to_the_engine() -> None:
         ("npipe", r"\\.\pipe\x", False),
     ]
     assert config["HostConfig"]["NetworkMode"] == "front"
-    assert config["HostConfig"]["RestartPolicy"] == {"Name": "unless-stopped"}
+    assert config["HostConfig"]["RestartPolicy"] == {"Name": "unless-stopped", "MaximumRetryCount": 0}
     assert config["NetworkingConfig"] == {"EndpointsConfig": {"front": {"Aliases": ["app"]}}}
 
 
@@ -136,6 +147,58 @@ def test_container_without_extras_leaves_the_images_command() -> None:
     assert "Cmd" not in config
     assert "NetworkingConfig" not in config
     assert "NetworkMode" not in config["HostConfig"]
+
+
+def test_container_that_is_killed_at_once_says_so() -> None:
+    assert translate.container_config(ContainerSpec(name="web", image="app:1", stop_timeout=0))["StopTimeout"] == 0
+
+
+def test_every_setting_of_a_container_is_told_in_the_engines_units() -> None:
+    spec = ContainerSpec(
+        name="web",
+        image="app:1",
+        resources=Resources(memory=512_000_000, memory_swap=-1, cpus=1.5, pids=100),
+        health=HealthCommand(command=("ok",), interval=0.5, timeout=2, retries=4, start_period=0.0001),
+        log_driver="json-file",
+        log_options={"max-size": "1m"},
+        extra_hosts={"db": "10.0.0.1"},
+        restart="on-failure",
+        restart_retries=3,
+        isolation="hyperv",
+    )
+    config = translate.container_config(spec)
+    host = config["HostConfig"]
+    assert config["Healthcheck"] == {
+        "Test": ["CMD", "ok"],
+        "Interval": 500_000_000,
+        "Timeout": 2_000_000_000,
+        "StartPeriod": 1_000_000,
+        "Retries": 4,
+    }
+    assert (host["Memory"], host["MemorySwap"], host["NanoCpus"], host["PidsLimit"]) == (
+        512_000_000,
+        -1,
+        1_500_000_000,
+        100,
+    )
+    assert host["LogConfig"] == {"Type": "json-file", "Config": {"max-size": "1m"}}
+    assert host["ExtraHosts"] == ["db:10.0.0.1"]
+    assert host["RestartPolicy"] == {"Name": "on-failure", "MaximumRetryCount": 3}
+    assert host["Isolation"] == "hyperv"
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("web.json", "credentialspec=file://web.json"),
+        ("registry://web", "credentialspec=registry://web"),
+        ('{"CmsPlugins": []}', 'credentialspec=raw://{"CmsPlugins": []}'),
+    ],
+)
+def test_credential_spec_is_a_file_a_place_or_the_document_itself(given: str, told: str) -> None:
+    spec = ContainerSpec(name="web", image="app:1", credential_spec=given)
+    assert translate.container_config(spec)["HostConfig"]["SecurityOpt"] == [told]
+    assert given not in repr(spec)
 
 
 def test_build_is_described_without_tags() -> None:
