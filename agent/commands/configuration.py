@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+
+import msgspec
 
 from agent.errors import InputError
 from agent.images import Configured, ConfigureRequest, LayerCache, configure
@@ -21,8 +22,7 @@ from agent.workspace import work_folder
 _XML_FILES = "**/*.config"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """The command line. Globs are paths in the image, with or without the root or a drive in front.
 
     Without `files`, those are taken out of the image that the features speak of. `repository` is where the new

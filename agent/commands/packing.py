@@ -18,8 +18,8 @@ def pack(folder: Path, into: Path, package_id: str, version: str, signing_key: P
     """`Id.Version.zip` in `into`, signed if there is a key. InputError for what would be refused at deployment."""
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder; give the one to pack")
-    extra = None if signing_key is None else {SIGNATURE: _signature(folder, into, package_id, signing_key)}
-    return pack_folder(folder, into, package_id or None, version or None, check=_check, extra=extra)
+    instead = None if signing_key is None else {SIGNATURE: _signature(folder, into, package_id, signing_key)}
+    return pack_folder(folder, into, package_id or None, version or None, check=_check, instead=instead)
 
 
 def _signature(folder: Path, into: Path, package_id: str, key: Path) -> bytes:

@@ -43,14 +43,14 @@ def pack(
     version: str | None = None,
     *,
     check: Callable[[Path], None] | None = None,
-    extra: Mapping[str, bytes] | None = None,
+    instead: Mapping[str, bytes | None] | None = None,
 ) -> Packed:
     """Write `Id.Version.zip` into the folder `output` (the current one if None), or the file `output`.
 
     Id and version come from the folder's name `Id.Version` where they are not given. Version control's folders
     and the output itself are left out. PackageError for a link that leads out of the folder, and for everything
-    that `extract` would refuse: what is packed here can be unpacked. `extra` are files at the top that are not
-    in the folder, or not like that.
+    that `extract` would refuse: what is packed here can be unpacked. `instead` are
+    files at the top that are not in the folder, or not like that; None leaves out what has that name there.
     """
     if not folder.is_dir():
         raise PackageError(f"{folder} is not a folder; give the one to pack")
@@ -59,7 +59,9 @@ def pack(
         check(folder)
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
     try:
-        files = _write(folder, beside, {beside.absolute(), path.absolute()}, extra or {})
+        other = instead or {}
+        left_out = {beside.absolute(), path.absolute(), *((folder / name).absolute() for name in other)}
+        files = _write(folder, beside, left_out, {name: data for name, data in other.items() if data is not None})
         with beside.open("rb") as file:
             sha256 = hash_stream(file)
         size = beside.stat().st_size
@@ -98,8 +100,6 @@ def _write(folder: Path, archive: Path, left_out: set[Path], extra: Mapping[str,
             _walk(folder, left_out), key=lambda found: found[0].relative_to(folder).as_posix()
         ):
             name = path.relative_to(folder).as_posix()
-            if name in extra:
-                continue
             try:
                 parts = entry_parts(name, depth=limits.depth, name_bytes=limits.name_bytes)
                 _add(packed, path, name, status, names, parts)

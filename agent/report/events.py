@@ -12,6 +12,8 @@ from typing import Literal, Protocol
 
 Level = Literal["info", "verbose", "warning", "error"]
 StageState = Literal["done", "failed"]
+import msgspec
+
 
 
 @dataclass(frozen=True)
@@ -21,62 +23,53 @@ class Secret:
     text: str = field(repr=False)
 
 
-@dataclass(frozen=True)
-class Value:
+class Value(msgspec.Struct, frozen=True):
     """Text for a machine, with its line breaks, trailing spaces and all."""
 
     text: str
 
 
-@dataclass(frozen=True)
-class Document:
+class Document(msgspec.Struct, frozen=True):
     """Lists, dictionaries, texts and numbers, as JSON has them."""
 
     content: object
 
 
-@dataclass(frozen=True, kw_only=True)
-class StagesPlanned:
+class StagesPlanned(msgspec.Struct, frozen=True, kw_only=True):
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class StageStarted:
+class StageStarted(msgspec.Struct, frozen=True, kw_only=True):
     name: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class StageDetail:
+class StageDetail(msgspec.Struct, frozen=True, kw_only=True):
     """Something worth knowing about the stage that runs, such as a size; `name` is empty between stages."""
 
     name: str
     text: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class StageEnded:
+class StageEnded(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     state: StageState
     seconds: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class Message:
+class Message(msgspec.Struct, frozen=True, kw_only=True):
     """A message of one line or more."""
 
     level: Level
     text: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Output:
+class Output(msgspec.Struct, frozen=True, kw_only=True):
     """One line that a build or a container printed."""
 
     text: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Transferred:
+class Transferred(msgspec.Struct, frozen=True, kw_only=True):
     """`done` of `total` bytes; `total` is 0 while unknown. `finished` comes once, last."""
 
     label: str
@@ -85,16 +78,14 @@ class Transferred:
     finished: bool
 
 
-@dataclass(frozen=True, kw_only=True)
-class VariableSet:
+class VariableSet(msgspec.Struct, frozen=True, kw_only=True):
     """An output variable; a sensitive one carries a `Secret`."""
 
     name: str
     value: Value | Secret
 
 
-@dataclass(frozen=True, kw_only=True)
-class ArtifactMade:
+class ArtifactMade(msgspec.Struct, frozen=True, kw_only=True):
     """A file for the server to collect: absolute path, the name to show, length in bytes."""
 
     path: str
@@ -102,15 +93,13 @@ class ArtifactMade:
     length: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class SecretLearned:
+class SecretLearned(msgspec.Struct, frozen=True, kw_only=True):
     """A secret that the server cannot know, since it was derived here."""
 
     secret: Secret
 
 
-@dataclass(frozen=True, kw_only=True)
-class Failed:
+class Failed(msgspec.Struct, frozen=True, kw_only=True):
     """The run's end. `output` is the last that a build or a container printed; one text, since a secret may
     span its lines."""
 
@@ -124,16 +113,14 @@ class Failed:
         return tuple(self.output.split("\n")) if self.output else ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Succeeded:
+class Succeeded(msgspec.Struct, frozen=True, kw_only=True):
     """The run's end, with its outputs as names and values."""
 
     outputs: tuple[tuple[str, str], ...]
     seconds: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class Answered:
+class Answered(msgspec.Struct, frozen=True, kw_only=True):
     """The end of a command that was asked something: the answer for a person, and the same for a program."""
 
     text: str

@@ -11,9 +11,10 @@ import re
 import threading
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
+
+import msgspec
 
 from agent.report.forms import LONGEST, PIECE, SHORTEST, flat, forms
 
@@ -145,8 +146,7 @@ class MaskingStream:
         return "".join(pieces)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Places:
+class _Places(msgspec.Struct, frozen=True, kw_only=True):
     """Leads from positions in a text without its line breaks back to the text."""
 
     breaks_before: list[int]  # for each line break, how many other characters stand before it
@@ -161,8 +161,7 @@ class _Places:
         return min(self.length, position + bisect_right(self.breaks_before, position))
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Automaton:
+class _Automaton(msgspec.Struct, frozen=True, kw_only=True):
     search: Any  # ahocorasick has no types; its values are (length of the anchor, spellings)
     openings: frozenset[str]  # every beginning of an anchor
     endings: frozenset[str]  # the last characters of those that have as many as `_SHORT`

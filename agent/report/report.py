@@ -158,6 +158,11 @@ class Report:
             )
         )
 
+    def relay(self, event: Event) -> None:
+        """Show an event of a run elsewhere as if it had happened here."""
+        self._flush()
+        self._show(event)
+
     def success(self, outputs: Mapping[str, str]) -> None:
         """The run has succeeded and leaves these outputs, in this order."""
         self._flush()

@@ -7,6 +7,7 @@ authenticated with it, so that what was sealed for one deployment cannot be give
 from __future__ import annotations
 
 import base64
+import hmac
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -37,8 +38,12 @@ def public_key(folder: Path) -> str:
     return public.decode("ascii")
 
 
-def seal(data: bytes, recipient: str, deployment: str) -> bytes:
-    """Seal `data` to the recipient's public key, for one deployment."""
+def seal(data: bytes, recipient: str, deployment: str, secret: bytes | None = None) -> bytes:
+    """Seal `data` to the recipient's public key, for one deployment.
+
+    With a `secret` of the sender's, the same data for the same deployment gives the same bytes, so that a request
+    that is made again is seen to be the same; the one-time key is then derived from all of them.
+    """
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -46,9 +51,10 @@ def seal(data: bytes, recipient: str, deployment: str) -> bytes:
         theirs = X25519PublicKey.from_public_bytes(base64.b64decode(recipient, validate=True))
     except ValueError as error:
         raise InputError("the agent's sealing key is no X25519 key; ask it for its capabilities again") from error
-    ours = X25519PrivateKey.generate()
+    once = _expanded(secret or os.urandom(32), b"\0".join((recipient.encode(), deployment.encode(), data)))
+    ours = X25519PrivateKey.from_private_bytes(once)
     public = ours.public_key().public_bytes_raw()
-    nonce = os.urandom(_NONCE)
+    nonce = bytes(_NONCE)  # every message has a key of its own
     cipher = AESGCM(_derived(ours.exchange(theirs), public))
     return public + nonce + cipher.encrypt(nonce, data, deployment.encode())
 
@@ -83,6 +89,10 @@ def _key(folder: Path) -> X25519PrivateKey:
         return key
     except (OSError, ValueError) as error:
         raise InputError(f"the sealing key {path} cannot be read; restore it, or remove it for a new one") from error
+
+
+def _expanded(secret: bytes, message: bytes) -> bytes:
+    return hmac.digest(secret, _PURPOSE + message, "sha256")
 
 
 def _derived(shared: bytes, public: bytes) -> bytes:

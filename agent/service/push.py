@@ -1,0 +1,193 @@
+"""Pushing a bundle to agents: what they lack is sent, what they tell is shown, what they end with is our end.
+
+A bundle is sent without its packages, and these one by one, each only to an agent that does not have it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agent.bundle import STAGED, check_bundle
+from agent.errors import DockwrightError, HostError, InputError
+from agent.packages import extract, pack
+from agent.report import Report
+from agent.report.events import Event, Failed, Message, Output, StageEnded, StageStarted, Succeeded, VariableSet
+from agent.service.client import AgentClient
+from agent.service.protocol import DeploymentRequest, DeploymentStatus, StagedPackage, is_id
+from agent.service.sealing import seal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blob:
+    """A file to send; `name` is its name in `packages/`, or empty for the bundle itself."""
+
+    path: Path
+    sha256: str
+    name: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Push:
+    """One push. `variables` is a variables file of Octopus's newer shape; `secret` is the sender's own."""
+
+    deployment: str
+    blobs: tuple[Blob, ...]
+    variables: bytes = field(repr=False)
+    secret: bytes = field(repr=False)
+    slot: str = ""
+    target: str = ""
+    sequence: int = 0
+    time_limit: float = 3600
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pushed:
+    """How it went with one agent; `status` is None where it was never asked."""
+
+    agent: str
+    status: DeploymentStatus | None = None
+    error: str = ""
+    exit_code: int = 0
+
+
+class PushedError(DockwrightError):
+    """A deployment that failed on an agent; the exit code is the one it had there."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def prepare(bundle: Path, work: Path) -> tuple[Blob, ...]:
+    """The bundle, packed without its packages, and these. InputError if it is none."""
+    if not bundle.exists():
+        raise InputError(f"there is no bundle at {bundle}; give the folder or .zip that holds step.yaml")
+    folder = bundle
+    if bundle.is_file():
+        folder = work / "opened"
+        extract(bundle, folder)
+    check_bundle(folder)
+    staged = folder / STAGED
+    packages = sorted(path for path in staged.iterdir()) if staged.is_dir() else []
+    for path in packages:
+        if path.is_symlink() or not path.is_file() or not is_id(path.name):
+            raise InputError(f"{STAGED}/{path.name} in the bundle is no package file; take it out")
+    packed = pack(folder, work / "bundle.zip", instead={STAGED: None})
+    blobs = [Blob(path=path, sha256=_hash(path), name=path.name) for path in packages]
+    return (Blob(path=packed.path, sha256=packed.sha256), *blobs)
+
+
+def push_to_one(push: Push, client: AgentClient, report: Report) -> Pushed:
+    """Push, and show what happens as if it happened here."""
+    begin(push, client, report)
+    for event in client.follow(push.deployment):
+        report.relay(event)
+    return _ended(client, push)
+
+
+def push_to_several(push: Push, clients: list[AgentClient], rolling: int, report: Report) -> list[Pushed]:
+    """Push to each, `rolling` at a time and in order; after a failure to no further one. What stands where."""
+    results: dict[str, Pushed] = {}
+    waiting = list(clients)
+    while waiting and not any(result.exit_code for result in results.values()):
+        batch, waiting = waiting[:rolling], waiting[rolling:]
+        with ThreadPoolExecutor(len(batch)) as pool:
+            for result in pool.map(lambda client: _one_of_several(push, client, report), batch):
+                results[result.agent] = result
+    return [results.get(client.url, Pushed(agent=client.url)) for client in clients]
+
+
+def begin(push: Push, client: AgentClient, report: Report) -> DeploymentStatus:
+    """Send what the agent lacks, and ask for the deployment."""
+    capabilities = client.capabilities()
+    for blob in push.blobs:
+        client.upload(blob.path, blob.sha256, report.transfer(blob.name or "bundle"))
+    sealed = seal(push.variables, capabilities.sealing_key, push.deployment, push.secret)
+    request = DeploymentRequest(
+        bundle=push.blobs[0].sha256,
+        packages=[StagedPackage(name=blob.name, sha256=blob.sha256) for blob in push.blobs[1:]],
+        variables=base64.b64encode(sealed).decode("ascii"),
+        slot=push.slot,
+        target=push.target,
+        sequence=push.sequence,
+        time_limit=push.time_limit,
+    )
+    return client.deploy(push.deployment, request)
+
+
+@contextmanager
+def cancelling(push: Push, clients: list[AgentClient]) -> Iterator[None]:
+    """If the push is interrupted, so are the deployments."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        for client in clients:
+            try:
+                client.cancel(push.deployment)
+            except DockwrightError:
+                continue
+        raise
+
+
+def require_success(results: list[Pushed]) -> None:
+    """PushedError with the first failure's exit code, and what stands where."""
+    failed = next((result for result in results if result.exit_code), None)
+    if failed is None:
+        return
+    stands = "; ".join(f"{result.agent} {_standing(result)}" for result in results)
+    raise PushedError(stands if len(results) > 1 else failed.error, failed.exit_code)
+
+
+def _one_of_several(push: Push, client: AgentClient, report: Report) -> Pushed:
+    try:
+        begin(push, client, report)
+        for event in client.follow(push.deployment):
+            for text in _told(event):
+                report.info(f"{client.url}: {text}")
+        return _ended(client, push)
+    except DockwrightError as error:
+        return Pushed(agent=client.url, error=str(error), exit_code=error.exit_code)
+
+
+def _ended(client: AgentClient, push: Push) -> Pushed:
+    status = client.status(push.deployment)
+    if status.state == "succeeded":
+        client.complete(push.deployment)
+    code = status.exit_code if status.exit_code is not None else HostError.exit_code
+    return Pushed(agent=client.url, status=status, error=status.error, exit_code=code)
+
+
+def _standing(result: Pushed) -> str:
+    if result.status is None:
+        return f"failed: {result.error}" if result.error else "was not begun"
+    return "succeeded" if not result.exit_code else f"{result.status.state}: {result.error}"
+
+
+def _told(event: Event) -> list[str]:
+    """What is worth saying of one of several."""
+    text = ""
+    match event:
+        case Message() | Output():
+            text = event.text
+        case StageStarted(name=name):
+            text = f"{name} …"
+        case StageEnded(name=name, state=state, seconds=seconds):
+            text = f"{name} {state} ({seconds:.1f} s)"
+        case Failed(message=message):
+            text = f"failed: {message}"
+        case Succeeded():
+            text = "succeeded"
+        case VariableSet(name=name):
+            text = f"output {name}"
+    return text.splitlines()
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
