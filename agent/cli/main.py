@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -12,6 +13,9 @@ import click
 from agent.cli import content, deploying, files, images, inspecting, packages, service, trust
 from agent.cli.options import TerminatedRun, defect
 from agent.errors import EXIT_DEFECT, EXIT_INTERRUPTED, EXIT_TERMINATED
+
+_OBJECTS_BETWEEN_COLLECTIONS = 50_000
+"""Importing makes many objects and no garbage; with Python's own 700, looking for it takes a tenth of the time."""
 
 
 def _version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
@@ -35,6 +39,7 @@ for module in (deploying, inspecting, content, files, images, packages, trust, s
 
 def main() -> None:
     """Run the command line and end the process with the right exit code."""
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     signal.signal(signal.SIGTERM, _terminate)
     try:
         commands.main(standalone_mode=False)

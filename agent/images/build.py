@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from agent.errors import BuildError
-from agent.host import BuildRequest, ContainerHost, ImageInfo, LineSink
 from agent.images.settings import BuildSettings
 
 if TYPE_CHECKING:
+    from agent.host import ContainerHost, ImageInfo, LineSink
     from agent.journal import Effects
 
 
-@dataclass(frozen=True, kw_only=True)
-class ImageRequest:
+class ImageRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One image to make from `tree`. `identity` are the labels that, when equal, mean the same content."""
 
     tree: Path
@@ -30,6 +30,8 @@ def build(
     request: ImageRequest, host: ContainerHost, journal: Effects, output: LineSink, log: Callable[[str], None]
 ) -> ImageInfo:
     """The image under its tag, built unless the host has it already. BuildError names instruction and line."""
+    from agent.host import BuildRequest
+
     present = host.image(request.reference)
     if present is not None and request.identity.items() <= present.labels.items():
         log(f"{request.reference} is built already, from the same packages and configuration")

@@ -10,13 +10,13 @@ import hashlib
 import re
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
+
+import msgspec
 
 from agent.errors import InputError
-from agent.host import OperatingSystem
 from agent.images.contents import Found, Layers, find_files
 from agent.images.image_config import Addition, ImageConfig, read_config, with_layer
 from agent.images.layer import WINDOWS_FILES, Layer, LayerContent, LayerFile, make_layer
@@ -25,13 +25,15 @@ from agent.images.worktree import Changes, lay_out, take_back
 from agent.labels import BASE, CONFIGURATION
 from agent.registry import Descriptor, ImageReference, Manifest, RegistryClient, RemoteImage
 
+if TYPE_CHECKING:
+    from agent.host import OperatingSystem
+
 _LARGEST_CONFIG: Final = 8 * 1024 * 1024
 
 Outcome = Literal["configured", "retagged", "present"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class ConfigureRequest:
+class ConfigureRequest(msgspec.Struct, frozen=True, kw_only=True):
     """`base` becomes `target`, in the same registry.
 
     `files` are globs, relative to the image's root, of the files that `transform` is to find, at their paths in the
@@ -47,12 +49,11 @@ class ConfigureRequest:
     work: Path
     cache: LayerCache
     platform: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = {}
     previous: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Configured:
+class Configured(msgspec.Struct, frozen=True, kw_only=True):
     """The image under its tag.
 
     `outcome`: `configured` anew; `retagged`, since no file changes or a previous tag has this configuration;
@@ -79,11 +80,10 @@ def configure(request: ConfigureRequest, client: RegistryClient, log: Callable[[
     found = _find(request, base, client, log)
     changes = _transformed(request, found)
     configured = _configured(request, base, _layer_content(changes, found, base.system), client)
-    return replace(configured, changed=changes.paths, unmatched=found.unmatched)
+    return msgspec.structs.replace(configured, changed=changes.paths, unmatched=found.unmatched)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Base:
+class _Base(msgspec.Struct, frozen=True, kw_only=True):
     image: RemoteImage
     config: ImageConfig
     config_data: bytes
@@ -158,7 +158,7 @@ def _configured(request: ConfigureRequest, base: _Base, content: LayerContent, c
     layer = make_layer(content, base.system)
     same = _same(request, base, layer, client)
     configured = _tag(request, base, same, client) if same else _push(request, base, layer, client)
-    return replace(configured, layer=layer.digest, layer_bytes=len(layer.data))
+    return msgspec.structs.replace(configured, layer=layer.digest, layer_bytes=len(layer.data))
 
 
 def _same(request: ConfigureRequest, base: _Base, layer: Layer, client: RegistryClient) -> RemoteImage | None:

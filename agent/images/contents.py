@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from agent.errors import InputError, RegistryError, StorageError
-from agent.host import OperatingSystem
 from agent.images.layer import Attributes
 from agent.images.layer_cache import LayerCache
 from agent.images.layer_tar import inner_path
@@ -21,12 +22,14 @@ from agent.images.listing import MOST_FILES, Listing, read_layer
 from agent.images.view import Place, View
 from agent.registry import Descriptor
 
+if TYPE_CHECKING:
+    from agent.host import OperatingSystem
+
 _MAGIC: Final = re.compile(r"[*?\[{]")
 _UNFIT: Final = re.compile(r"[\x00-\x1f\x7f\\:]")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Layers:
+class Layers(msgspec.Struct, frozen=True, kw_only=True):
     """An image's layers, the lowest first, and how to read one. `log` is told what is read."""
 
     descriptors: tuple[Descriptor, ...]
@@ -46,8 +49,7 @@ class ImageFile:
     attributes: Attributes
 
 
-@dataclass(frozen=True, kw_only=True)
-class Found:
+class Found(msgspec.Struct, frozen=True, kw_only=True):
     """The files, by path in order; what the image says of the folders above them; globs that fit nothing."""
 
     files: tuple[ImageFile, ...]

@@ -6,14 +6,15 @@ Everything else in it is kept as it is, whatever it is: `os.version` for Windows
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from agent.errors import InputError, RegistryError
-from agent.host import OperatingSystem
+
+if TYPE_CHECKING:
+    from agent.host import OperatingSystem
 
 _MOST_LAYERS = 125
 
@@ -34,8 +35,7 @@ class ImageConfig(msgspec.Struct, frozen=True, kw_only=True):
         raise InputError(f"{where} is for {self.os[:40]!r}; only Linux and Windows images can be configured")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Addition:
+class Addition(msgspec.Struct, frozen=True, kw_only=True):
     """A layer to put on top; `comment` says in the image's history where it comes from."""
 
     diff_id: str

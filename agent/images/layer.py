@@ -14,10 +14,14 @@ import tarfile
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from agent.errors import InputError
-from agent.host import OperatingSystem
+
+if TYPE_CHECKING:
+    from agent.host import OperatingSystem
 
 WHITEOUT: Final = ".wh."
 WINDOWS_FILES: Final = "Files"
@@ -30,14 +34,13 @@ _GZIP_HEADER: Final = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
 _LARGEST: Final = 1024 * 1024 * 1024
 
 
-@dataclass(frozen=True, kw_only=True)
-class Attributes:
+class Attributes(msgspec.Struct, frozen=True, kw_only=True):
     """What a tar says of a file or folder beside its content. `records` are pax records that images use."""
 
     mode: int = 0o644
     uid: int = 0
     gid: int = 0
-    records: Mapping[str, str] = field(default_factory=dict)
+    records: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,13 +52,12 @@ class LayerFile:
     attributes: Attributes
 
 
-@dataclass(frozen=True, kw_only=True)
-class LayerContent:
+class LayerContent(msgspec.Struct, frozen=True, kw_only=True):
     """What a layer changes. `folders` describe those above the files; `deleted` files are gone in the image."""
 
     files: tuple[LayerFile, ...] = ()
     deleted: tuple[str, ...] = ()
-    folders: Mapping[str, Attributes] = field(default_factory=dict)
+    folders: Mapping[str, Attributes] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,8 +78,7 @@ def make_layer(content: LayerContent, os: OperatingSystem) -> Layer:
     return Layer(data=data, digest=_digest(data), diff_id=_digest(archive))
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Member:
+class _Member(msgspec.Struct, frozen=True, kw_only=True):
     """One entry; `content` None makes it a folder."""
 
     name: str

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.host import ByteProgress, ContainerHost, Credentials, ImageInfo
+import msgspec
 
 if TYPE_CHECKING:
+    from agent.host import ByteProgress, ContainerHost, Credentials, ImageInfo
     from agent.journal import Effects
 
 
-@dataclass(frozen=True, kw_only=True)
-class PushRequest:
+class PushRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What to push where. `in_registry` asks which digest the registry holds under the tag now."""
 
     reference: str

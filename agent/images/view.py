@@ -7,13 +7,15 @@ the upper ones settle everything. Paths are compared without case in Windows ima
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
-from agent.host import OperatingSystem
 from agent.images.layer import WINDOWS_FILES, Attributes
 from agent.images.listing import Entry, Listing
+
+if TYPE_CHECKING:
+    from agent.host import OperatingSystem
 
 _MOST_LINKS: Final = 40
 

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from agent.errors import InputError, StorageError
 from agent.images.contents import ImageFile
 from agent.images.layer import LayerFile
 
 
-@dataclass(frozen=True, kw_only=True)
-class Changes:
+class Changes(msgspec.Struct, frozen=True, kw_only=True):
     """What differs from the image: files with new content, and paths of files that are gone."""
 
     files: tuple[LayerFile, ...] = ()

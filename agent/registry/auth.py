@@ -12,15 +12,17 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
 from agent.errors import RegistryError
-from agent.host import Credentials
 from agent.registry.credentials import IDENTITY_TOKEN
 from agent.registry.transport import Answer, Origin, Request, Transport
+
+if TYPE_CHECKING:
+    from agent.host import Credentials
 
 _LONGEST_CHALLENGE = 8 * 1024
 _PARAMETER = re.compile(r'([A-Za-z_]+)=(?:"([^"]*)"|([^\s",]+))')
@@ -28,8 +30,7 @@ _HOST = re.compile(r"[A-Za-z0-9.-]+|[0-9A-Fa-f:]+\Z")
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=:-]{1,65536}")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Challenge:
+class Challenge(msgspec.Struct, frozen=True, kw_only=True):
     """`scheme` in lower case; parameters as sent."""
 
     scheme: str

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import sleep
+from typing import TYPE_CHECKING
 
 from agent.errors import RegistryError
-from agent.host import Credentials
 from agent.registry import blobs, manifests, uploads
 from agent.registry.documents import Descriptor
 from agent.registry.manifests import RemoteImage
 from agent.registry.session import Session
 from agent.registry.transport import Answer, Request, Traffic
+
+if TYPE_CHECKING:
+    from agent.host import Credentials
 
 _CERTIFICATES = Path("/etc/docker/certs.d")
 

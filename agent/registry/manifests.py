@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+import msgspec
 
 from agent.errors import RegistryError
 from agent.registry.documents import MANIFEST_TYPES, Manifest, is_digest, read_document
@@ -16,8 +18,7 @@ _LARGEST_MANIFEST = 4 * 1024 * 1024
 _DEEPEST_INDEX = 3
 
 
-@dataclass(frozen=True, kw_only=True)
-class RemoteImage:
+class RemoteImage(msgspec.Struct, frozen=True, kw_only=True):
     """An image in a registry; `digest` is that of `body`, the manifest's bytes."""
 
     reference: ImageReference

@@ -7,7 +7,8 @@ nothing that starts like an option.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+
+import msgspec
 
 from agent.errors import InputError
 
@@ -27,8 +28,7 @@ _REST = re.compile(
 _HEX_LENGTHS = {"sha256": 64, "sha384": 96, "sha512": 128}
 
 
-@dataclass(frozen=True, kw_only=True)
-class ImageReference:
+class ImageReference(msgspec.Struct, frozen=True, kw_only=True):
     """`registry/repository:tag@digest`, normalised; `tag` and `digest` are "" where not given.
 
     >>> str(ImageReference.parse("nginx"))
@@ -72,7 +72,7 @@ class ImageReference:
         """The same repository under another tag. InputError if `tag` cannot be one."""
         if not re.fullmatch(_TAG, tag, re.ASCII):
             raise InputError(f"{tag[:140]!r} is no image tag: letters, digits, '_', '.', '-', at most 128 of them")
-        return replace(self, tag=tag, digest="")
+        return msgspec.structs.replace(self, tag=tag, digest="")
 
     def with_digest(self, digest: str) -> ImageReference:
         """The same repository, pinned."""

@@ -7,15 +7,17 @@ import ssl
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from agent.errors import RegistryError
-from agent.host import Credentials
 from agent.registry.addresses import is_loopback
 from agent.registry.auth import authorize, read_challenge
 from agent.registry.reference import DOCKER_HUB, ImageReference
 from agent.registry.transport import Answer, Origin, Request, Stream, Transport
+
+if TYPE_CHECKING:
+    from agent.host import Credentials
 
 _HUB_HOST = "registry-1.docker.io"
 

@@ -13,6 +13,8 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnec
 from time import monotonic, sleep
 from typing import TypeVar
 
+import msgspec
+
 from agent.errors import RegistryError
 from agent.registry.addresses import require_public
 
@@ -28,8 +30,7 @@ _PIECE = 256 * 1024
 _Got = TypeVar("_Got", bound="Answer | Stream")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
     """Where a request goes. `host` is lower case, IPv6 without brackets."""
 
     scheme: str
@@ -61,8 +62,7 @@ class Answer:
     body: bytes = field(default=b"", repr=False)
 
 
-@dataclass
-class Traffic:
+class Traffic(msgspec.Struct):
     """What was asked: `sent` are the bytes of requests, their first lines and headers included, without TLS."""
 
     requests: int = 0

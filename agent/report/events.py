@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-Level = Literal["info", "verbose", "warning", "error"]
-StageState = Literal["done", "failed"]
 import msgspec
 
+Level = Literal["info", "verbose", "warning", "error"]
+StageState = Literal["done", "failed"]
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from msgspec import structs
 
 from agent.errors import DockwrightError
-from agent.host import ByteProgress
 from agent.report.events import (
     Answered,
     ArtifactMade,
@@ -40,6 +40,9 @@ from agent.report.events import (
 )
 from agent.report.masking import Masker
 from agent.report.sink import printable
+
+if TYPE_CHECKING:
+    from agent.host import ByteProgress
 
 _SomeEvent = TypeVar("_SomeEvent", bound=Event)
 
@@ -204,8 +207,8 @@ class Report:
 
 def _gate(event: _SomeEvent, masker: Masker) -> _SomeEvent:
     """The event with every text in it masked, whatever the field."""
-    changes: dict[str, Any] = {each.name: _masked(getattr(event, each.name), masker) for each in fields(event)}
-    return replace(event, **changes)
+    changes: dict[str, Any] = {name: _masked(getattr(event, name), masker) for name in event.__struct_fields__}
+    return structs.replace(event, **changes)
 
 
 def _masked(content: object, masker: Masker) -> object:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
+
+from msgspec import structs
 
 from agent.errors import TransformError
 from agent.transform.changes import Change, ChangedFile, FeatureResult, NoMatch, Transformed
@@ -66,7 +67,7 @@ def _run(workspace: Workspace, resolved: ResolvedTransforms, variables: Variable
         skip = result.used_as_transforms
         yield result
     if resolved.config_variables is not None:
-        rules = replace(resolved.config_variables, skip=skip)
+        rules = structs.replace(resolved.config_variables, skip=skip)
         yield _feature("config_variables").apply(workspace, rules, variables)
     if resolved.structured is not None:
         yield _feature("structured").apply(workspace, resolved.structured, variables)

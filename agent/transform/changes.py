@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+import msgspec
+
 from agent.errors import TransformError
 from agent.transform.messages import Level, Message
 
@@ -42,8 +44,7 @@ class Change:
         return MASK if self.sensitive else repr(value)
 
 
-@dataclass(frozen=True, kw_only=True)
-class NoMatch:
+class NoMatch(msgspec.Struct, frozen=True, kw_only=True):
     """A rule that found no place: a target without files, a transform without a source."""
 
     feature: Feature
@@ -60,8 +61,7 @@ class ChangedFile:
     after: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, kw_only=True)
-class FeatureResult:
+class FeatureResult(msgspec.Struct, frozen=True, kw_only=True):
     """What one feature did. The files themselves are staged in the `Workspace`.
 
     `used_as_transforms` are the files that served as XML transforms; config variables leave them alone.
@@ -73,8 +73,7 @@ class FeatureResult:
     used_as_transforms: tuple[Path, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Transformed:
+class Transformed(msgspec.Struct, frozen=True, kw_only=True):
     """What all features did to a tree."""
 
     changes: tuple[Change, ...] = ()

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+import msgspec
+
 from agent.errors import TransformError
 from agent.transform.changes import MASK, Change, FeatureResult, NoMatch, settle
 from agent.transform.files import Workspace
@@ -101,15 +103,14 @@ def configure(data: bytes, values: Values, file: str) -> Configured:
     )
 
 
-@dataclass(kw_only=True)
-class _Run:
+class _Run(msgspec.Struct, kw_only=True):
     """What has been said and done so far."""
 
     workspace: Workspace
     rules: ConfigVariableRules
     values: Values
-    changes: list[Change] = field(default_factory=list)
-    messages: list[Message] = field(default_factory=list)
+    changes: list[Change] = []
+    messages: list[Message] = []
 
 
 def _apply_file(run: _Run, path: Path) -> None:
@@ -141,8 +142,7 @@ def _unmatched(run: _Run) -> tuple[NoMatch, ...]:
     return (unmatched,)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Setting:
+class _Setting(msgspec.Struct, frozen=True, kw_only=True):
     """An element that a variable may set: by an attribute, or (None) by the text of its `value` element."""
 
     element: Element
@@ -170,17 +170,16 @@ def _is_below(element: Element, name: str) -> bool:
     return above is not None
 
 
-@dataclass(kw_only=True)
-class _Editor:
+class _Editor(msgspec.Struct, kw_only=True):
     """One document, and what was set in it."""
 
     document: XmlDocument
     values: Values
     file: str
     newline: str
-    changes: list[Change] = field(default_factory=list)
-    messages: list[Message] = field(default_factory=list)
-    places: Places = field(default_factory=Places)
+    changes: list[Change] = []
+    messages: list[Message] = []
+    places: Places = msgspec.field(default_factory=Places)
 
     def set(self, setting: _Setting) -> None:
         """Set a setting, if a variable names it."""

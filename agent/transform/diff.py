@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 
 from agent.transform.changes import ChangedFile
@@ -16,6 +15,8 @@ def unified_diff(file: ChangedFile, mask: Callable[[str], str]) -> str:
 
     Each side is decoded by its own encoding. A file of more than 20,000 lines is summed up in one line.
     """
+    import difflib
+
     before, after = (mask(decode(side).text) for side in (file.before, file.after))
     old, new = (side.splitlines() for side in (before, after))
     if len(old) + len(new) > MAXIMUM_LINES:

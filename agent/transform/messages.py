@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Literal, Protocol
+
+import msgspec
 
 from agent.errors import TransformError
 
 Level = Literal["verbose", "info", "warn", "error"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Message:
+class Message(msgspec.Struct, frozen=True, kw_only=True):
     """One line for the deployment's log."""
 
     level: Level

@@ -5,7 +5,6 @@ Features after this module see frozen rules only; no one else spells a variable'
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -50,16 +49,14 @@ class TransformSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     additional_paths: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Target:
+class Target(msgspec.Struct, frozen=True, kw_only=True):
     """A glob (or a transform definition) and what to do when it finds nothing; None is Calamari's answer."""
 
     pattern: str
     no_match: Policy | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class SubstituteRules:
+class SubstituteRules(msgspec.Struct, frozen=True, kw_only=True):
     """Substitute variables in templates. `output_encoding` is a .NET name."""
 
     targets: tuple[Target, ...]
@@ -67,8 +64,7 @@ class SubstituteRules:
     fail_on_unresolved: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class ConfigTransformRules:
+class ConfigTransformRules(msgspec.Struct, frozen=True, kw_only=True):
     """XML transforms. `definitions` are as written: `Foo.config => web.config`, or a suffix."""
 
     automatic: bool = False
@@ -82,8 +78,7 @@ class ConfigTransformRules:
     no_match: Policy | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class ConfigVariableRules:
+class ConfigVariableRules(msgspec.Struct, frozen=True, kw_only=True):
     """appSettings, connectionStrings and applicationSettings. `skip` are files that served as transforms."""
 
     ignore_errors: bool = False
@@ -91,16 +86,14 @@ class ConfigVariableRules:
     no_match: Policy | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class StructuredRules:
+class StructuredRules(msgspec.Struct, frozen=True, kw_only=True):
     """Structured variables. `json_only` is Calamari's fallback flag."""
 
     targets: tuple[Target, ...]
     json_only: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class ResolvedTransforms:
+class ResolvedTransforms(msgspec.Struct, frozen=True, kw_only=True):
     """Each feature's rules, None where it is off; and the extra folders that all of them search."""
 
     substitute: SubstituteRules | None = None
@@ -171,7 +164,7 @@ def _with_tunables(
     strict = _flag(
         section.warnings_as_errors, variables, _PACKAGE + "TreatConfigTransformationWarningsAsErrors", default=True
     )
-    return replace(
+    return msgspec.structs.replace(
         rules,
         ignore_errors=ignore,
         warnings_as_errors=strict and not ignore,

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from agent.transform.changes import Change
 from agent.transform.messages import Message, warn
@@ -44,8 +45,7 @@ def replace(data: bytes, names: Names, file: str) -> Replaced:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Edit:
+class _Edit(msgspec.Struct, frozen=True, kw_only=True):
     """A place and what is to stand there; None where the old value is kept, as `messages` explain."""
 
     place: Place

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from agent.transform.structured.formats import ParseFailure
 from agent.transform.structured.json_scan import find_places, unquoted
@@ -22,8 +23,7 @@ _TOKEN = re.compile(
 _BREAKS = str.maketrans({"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"})
 
 
-@dataclass(frozen=True, kw_only=True)
-class Shape:
+class Shape(msgspec.Struct, frozen=True, kw_only=True):
     """How a structure is laid out at its place; `unit` is None for one that stays on its line."""
 
     newline: str

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path, PurePosixPath
 from typing import Final, Literal, Protocol, cast
+
+import msgspec
 
 from agent.errors import TransformError
 from agent.transform.changes import Change, FeatureResult, NoMatch, settle
@@ -42,16 +43,15 @@ def apply(workspace: Workspace, rules: StructuredRules, variables: Variables) ->
     return FeatureResult(changes=tuple(run.changes), unmatched=tuple(run.unmatched), messages=tuple(run.messages))
 
 
-@dataclass(kw_only=True)
-class _Run:
+class _Run(msgspec.Struct, kw_only=True):
     """What has been said and done so far."""
 
     workspace: Workspace
     rules: StructuredRules
     names: Candidates
-    changes: list[Change] = field(default_factory=list)
-    unmatched: list[NoMatch] = field(default_factory=list)
-    messages: list[Message] = field(default_factory=list)
+    changes: list[Change] = []
+    unmatched: list[NoMatch] = []
+    messages: list[Message] = []
 
     def miss(self, target: Target, reason: str, default: Literal["info", "warn"]) -> None:
         unmatched = NoMatch(feature="structured", rule=target.pattern, reason=reason)

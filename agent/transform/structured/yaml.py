@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import chain
+
+import msgspec
 
 from agent.errors import TransformError
 from agent.transform.changes import Change
@@ -51,8 +52,7 @@ def replace(data: bytes, names: Names, file: str) -> Replaced:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Edit:
+class _Edit(msgspec.Struct, frozen=True, kw_only=True):
     """A place and its new value; `fragment` where a structure gives way to YAML that is some."""
 
     place: Place

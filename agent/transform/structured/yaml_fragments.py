@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from agent.transform.structured.formats import ParseFailure
 from agent.transform.structured.yaml_events import Event, emit, parse_events
@@ -11,8 +12,7 @@ from agent.transform.structured.yaml_events import Event, emit, parse_events
 _LEADING = re.compile(r"[ ]*")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Fragment:
+class Fragment(msgspec.Struct, frozen=True, kw_only=True):
     """What a value says as YAML.
 
     `inline` is its source text for one line, in flow style where it has structure. `lines` are those of a block

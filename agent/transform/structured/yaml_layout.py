@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from agent.transform.structured.yaml_fragments import Fragment
 from agent.transform.structured.yaml_scalars import Surroundings, is_plain, scalar
@@ -13,8 +14,7 @@ from agent.transform.structured.yaml_scan import Place
 _PLAIN_NULLS = frozenset({"null", "Null", "NULL", "~"})
 
 
-@dataclass(frozen=True, kw_only=True)
-class Splice:
+class Splice(msgspec.Struct, frozen=True, kw_only=True):
     """`text[start:end]` gives way to `new`."""
 
     start: int
@@ -22,8 +22,7 @@ class Splice:
     new: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Page:
+class Page(msgspec.Struct, frozen=True, kw_only=True):
     """The document's text and its habits: its newline, and how many columns a level is indented by."""
 
     text: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 _SPECIAL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _BREAKS = re.compile("[\n\r\x85\u2028\u2029]")
@@ -18,8 +19,7 @@ _HEADER = re.compile(r"[|>][-+0-9]*([ \t]+#[^\r\n]*)?(?:(\r\n|\n|\r)|\Z)")
 _CONTENT = re.compile(r"[\r\n]([ ]+)[^\s]")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Surroundings:
+class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     """Where a scalar stands: in a flow collection or not, and how deep its own lines would be indented."""
 
     in_flow: bool

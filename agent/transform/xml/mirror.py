@@ -7,9 +7,9 @@ go to both. Text and CDATA that touch are one run of text here, as XPath sees th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol, cast
 
+import msgspec
 from lxml import etree
 
 from agent.transform.xml.errors import XmlError
@@ -22,8 +22,7 @@ MAXIMUM_MARKUP: Final = 2_500_000
 LxmlNode = etree._Element
 
 
-@dataclass(frozen=True, kw_only=True)
-class TextRun:
+class TextRun(msgspec.Struct, frozen=True, kw_only=True):
     """The text and CDATA nodes that follow `after`, or begin `parent`, up to the next other node."""
 
     parent: Element

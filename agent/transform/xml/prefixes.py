@@ -6,21 +6,20 @@ remembers what the start tag must still declare.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from agent.transform.xml.namespaces import XML
 
 
-@dataclass
-class _Binding:
+class _Binding(msgspec.Struct):
     prefix: str
     uri: str
     declared: bool
 
 
-@dataclass
-class _Frame:
+class _Frame(msgspec.Struct):
     bottom: int
     default: str
     state: Literal["unset", "inherited", "pending", "written"]

@@ -9,8 +9,9 @@ import gc
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from agent.transform.xml.doctype import DOCTYPE
 from agent.transform.xml.nodes import Element, Leaf, LeafKind, Node, append
@@ -29,8 +30,7 @@ _MIRRORED: Final = frozenset({"comment", "instruction", "reference"})
 _REFERENCE = re.compile(r"&(?!#|lt;|gt;|amp;|quot;|apos;)[^;]+;")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Scanned:
+class Scanned(msgspec.Struct, frozen=True, kw_only=True):
     """The document's tree, and those of its nodes that lxml has too, in document order."""
 
     root: Element

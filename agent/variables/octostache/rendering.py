@@ -8,7 +8,7 @@ from itertools import repeat
 
 from agent.variables.octostache.arithmetic import calculated
 from agent.variables.octostache.dotnet.numbers import double_text
-from agent.variables.octostache.filters import CLOCK, FILTERS, Filter, Filters
+from agent.variables.octostache.filters import CLOCK, Filter, Filters, built_in
 from agent.variables.octostache.lexical import folded, trimmed
 from agent.variables.octostache.printing import expression_text, token_text
 from agent.variables.octostache.resolution import Resolver, Scope
@@ -122,7 +122,7 @@ class Renderer:
         name = call.name.lower()
         trace.fleeting = trace.fleeting or name in CLOCK
         started = time.monotonic()
-        result = _applied(FILTERS.get(name), value, options)
+        result = _applied(built_in(name), value, options)
         if result is None:
             result = _applied(self._filters.get(name), value, options)
         self._limits.spend_seconds(time.monotonic() - started)
