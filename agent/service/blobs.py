@@ -84,6 +84,7 @@ class Blobs:
             raise OffsetError(Upload(sha256=sha256, size=size, offset=actual))
         if _hash(path) != sha256:
             path.unlink(missing_ok=True)
+            path.with_suffix(".lock").unlink(missing_ok=True)
             raise InputError("what was uploaded has another SHA-256 than announced; send it again")
         with path.open("rb") as file:
             os.fsync(file.fileno())

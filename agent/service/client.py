@@ -194,9 +194,7 @@ class AgentClient:
                 if isinstance(error, ssl.SSLError) and "ALERT" in str(error).upper():
                     raise HostError(_not_trusted(self.url)) from error
                 if time.monotonic() > deadline:
-                    raise HostError(
-                        f"the agent {self.url} cannot be reached: {error or type(error).__name__}"
-                    ) from error
+                    raise HostError(_unreachable(self.url, error)) from error
             time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311  not for secrets
             pause = min(10.0, pause * 2)
 
@@ -239,6 +237,12 @@ def _path(deployment: str) -> str:
 def _retry_after(response: http.client.HTTPResponse) -> float:
     text = response.headers.get("Retry-After", "")
     return min(60.0, float(text)) if text.isdigit() else 0.0
+
+
+def _unreachable(url: str, error: Exception) -> str:
+    if isinstance(error, http.client.RemoteDisconnected | ConnectionResetError):
+        return f"the agent {url} hangs up: it is restarting, or does not trust this certificate; see dockwright trust"
+    return f"the agent {url} cannot be reached: {error or type(error).__name__}; see its address, and that it listens"
 
 
 def _not_trusted(url: str) -> str:

@@ -53,14 +53,14 @@ class Runner:
                 self.look()
             except DockwrightError as error:
                 self._log(str(error))
-            busy = bool(self._deployments.unfinished())
+            busy = bool(self._started or self._deployments.unfinished())
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), TICK_SECONDS if busy else 60)
             self._wake.clear()
 
     def look(self) -> None:
         """See who has ended, and start who may."""
-        for folder in self._deployments.unfinished():
+        for folder in {**self._started, **dict.fromkeys(self._deployments.unfinished())}:
             self._see_to_end(folder)
         for folder in self._deployments.waiting():
             if self.running >= self._workers:
