@@ -2,7 +2,16 @@
 # Make the virtual environment .venv with dockwright and its tools in it; does nothing when it is up to date.
 set -eu
 stamp=.venv/.installed
-[ -e "$stamp" ] && [ "$stamp" -nt pyproject.toml ] && exit 0
+
+# As an installation does it; else each start of an editable one may compile what it imports.
+compile_all() {
+    .venv/bin/python -m compileall -q -x '/\.' .
+}
+
+if [ -e "$stamp" ] && [ "$stamp" -nt pyproject.toml ]; then
+    compile_all
+    exit 0
+fi
 
 python=""
 for candidate in python3 python3.14 python3.13 python3.12 python3.11; do
@@ -32,4 +41,5 @@ fi
 echo "making .venv with $("$python" --version)"
 [ -x .venv/bin/python ] || "$python" -m venv .venv
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+compile_all
 touch "$stamp"

@@ -9,12 +9,15 @@ import os
 import re
 from base64 import b64decode
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from agent.errors import RegistryError
-from agent.host import Credentials
 from agent.registry.reference import DOCKER_HUB
+
+if TYPE_CHECKING:
+    from agent.host import Credentials
 
 IDENTITY_TOKEN = "<token>"  # noqa: S105
 """The user name by which a credential helper says that the secret is an identity token."""
@@ -108,7 +111,7 @@ def _ask(helper: str, server: str) -> Credentials | None:
         answer = msgspec.json.decode(done.stdout, type=_Answer)
     except msgspec.DecodeError:
         raise RegistryError(f"{program}: its answer for {server} is not understood") from None
-    return Credentials(username=answer.username, password=answer.secret) if answer.secret else None
+    return _credentials(answer.username, answer.secret) if answer.secret else None
 
 
 def _stored(config: _Config, registry: str, server: str) -> Credentials | None:
@@ -118,10 +121,10 @@ def _stored(config: _Config, registry: str, server: str) -> Credentials | None:
     if entry is None:
         return None
     if entry.identity_token:
-        return Credentials(username=IDENTITY_TOKEN, password=entry.identity_token)
+        return _credentials(IDENTITY_TOKEN, entry.identity_token)
     if entry.auth:
         return _decoded(entry.auth, registry)
-    return Credentials(username=entry.username, password=entry.password) if entry.username else None
+    return _credentials(entry.username, entry.password) if entry.username else None
 
 
 def _host(key: str) -> str:
@@ -136,4 +139,10 @@ def _decoded(auth: str, registry: str) -> Credentials:
         username, colon, password = "", "", ""
     if not colon:
         raise RegistryError(f"Docker's config.json: the login for {registry} is damaged; log in again")
-    return Credentials(username=username, password=password.rstrip("\0"))
+    return _credentials(username, password.rstrip("\0"))
+
+
+def _credentials(username: str, password: str) -> Credentials:
+    from agent.host import Credentials
+
+    return Credentials(username=username, password=password)

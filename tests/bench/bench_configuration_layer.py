@@ -24,6 +24,7 @@ from agent.transform import TransformSettings, transform
 from agent.transform.globs import compile_glob
 from agent.variables import Variable, Variables
 from linux.sandbox import Sandbox, down, up
+from tests.bench.installed import compile_packages
 
 ROUNDS = 5
 FILES = 2_000
@@ -58,6 +59,7 @@ class Bench:
 
 
 def main() -> None:
+    compile_packages()
     with tempfile.TemporaryDirectory(prefix="dockwright-bench") as folder:
         state = Path(folder) / "sandbox"
         sandbox = up(state, base_image=BASE, say=lambda _line: None)

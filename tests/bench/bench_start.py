@@ -8,11 +8,14 @@ import sys
 import time
 from pathlib import Path
 
+from tests.bench.installed import compile_packages
+
 ROUNDS = 15
 DOCKWRIGHT = str(Path(sys.executable).with_name("dockwright"))
 
 
 def main() -> None:
+    compile_packages()
     ours: list[float] = []
     theirs: list[float] = []
     for _ in range(ROUNDS):

@@ -9,10 +9,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from agent.variables.octostache.dotnet.dates import newtonsoft_date
 from agent.variables.octostache.dotnet.numbers import double_text, parse_int32
 from agent.variables.octostache.lenient_json import DEEPEST, Value, read_lenient
+
+if TYPE_CHECKING:
+    from agent.variables.octostache.dotnet.dates import JsonDate
 
 
 def child(text: str, name: str) -> str | None:
@@ -77,7 +80,7 @@ def _text(value: Value) -> str:
     if isinstance(value, float):
         return double_text(value)
     if isinstance(value, str):
-        date = newtonsoft_date(value)
+        date = _date(value)
         return value if date is None else date.general
     return "".join(_compact(value))
 
@@ -102,7 +105,7 @@ def _compact(value: Value) -> Iterator[str]:
 
 def _scalar(value: Value) -> str:
     if isinstance(value, str):
-        date = newtonsoft_date(value)
+        date = _date(value)
         return _quoted(value) if date is None else f'"{date.round_trip}"'
     if isinstance(value, float):
         if math.isnan(value) or math.isinf(value):
@@ -122,3 +125,10 @@ def _quoted(text: str) -> str:
     """A JSON string as Newtonsoft writes it: only what must be escaped is."""
     quoted = json.dumps(text, ensure_ascii=False)
     return quoted.replace("\u0085", "\\u0085").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _date(value: str) -> JsonDate | None:
+    """Few documents hold dates, so what reads them is loaded with the first text."""
+    from agent.variables.octostache.dotnet.dates import newtonsoft_date
+
+    return newtonsoft_date(value)
