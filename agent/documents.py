@@ -115,6 +115,7 @@ def _refuse_duplicates(node: Any, name: str) -> None:
 
 _AT = re.compile(r" - at `\$?\.?(?P<path>[^`]*)`$")
 _UNKNOWN = re.compile(r"^Object contains unknown field `(?P<field>.*)`$")
+_NO_CHOICE = re.compile(r"^Invalid enum value '(?P<value>.*)'$")
 _MISSING = re.compile(r"^Object missing required field `(?P<field>.*)`$")
 
 
@@ -128,6 +129,8 @@ def _explain(message: str, type_: Any) -> str:
         return f"{place}unknown key '{unknown['field']}'{closest(unknown['field'], fields)}"
     if missing := _MISSING.match(problem):
         return f"{place}the key '{missing['field']}' is required"
+    if wrong := _NO_CHOICE.match(problem):
+        return f"{place}'{wrong['value']}' is none of its values{closest(wrong['value'], _choices_at(type_, path))}"
     return place + _in_words(problem)
 
 
@@ -153,11 +156,20 @@ def _named(types: str) -> str:
     return " or ".join(_TYPES[name] for name in names) if all(name in _TYPES for name in names) else f"'{types}'"
 
 
+def _choices_at(type_: Any, path: str) -> tuple[str, ...]:
+    return tuple(choice for choice in get_args(_type_at(type_, path)) if isinstance(choice, str) and choice)
+
+
 def _fields_at(type_: Any, path: str) -> tuple[str, ...]:
-    for part in re.findall(r"[^.\[\]]+|\[[^\]]*\]", path):
-        type_ = _inside(type_, part)
+    type_ = _type_at(type_, path)
     struct = next((t for t in (type_, *get_args(type_)) if _is_struct(t)), None)
     return struct.__struct_encode_fields__ if struct else ()
+
+
+def _type_at(type_: Any, path: str) -> Any:
+    for part in re.findall(r"[^.\[\]]+|\[[^\]]*\]", path):
+        type_ = _inside(type_, part)
+    return type_
 
 
 def _inside(type_: Any, part: str) -> Any:

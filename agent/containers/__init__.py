@@ -8,6 +8,7 @@ from agent.containers.labels import (
     SLOT,
     SPECIFICATION,
 )
+from agent.containers.octopus import run_settings
 from agent.containers.replace import Replaced, Replacement, replace, restore, serving
 from agent.containers.settings import RunSettings
 
@@ -24,5 +25,6 @@ __all__ = [
     "await_healthy",
     "replace",
     "restore",
+    "run_settings",
     "serving",
 ]

@@ -1,40 +1,69 @@
-"""Is the new container good? By HTTP, by its own HEALTHCHECK, or by staying up; never by a TCP connect.
+"""Is the new container good? By HTTP, by its HEALTHCHECK, or by staying up; never by a TCP connect.
 
 A published port accepts connections while the application behind it still boots, so only an answer counts.
-A container that ends or restarts while it is watched has failed at once.
+A container that ends, restarts or calls itself unhealthy has failed at once. With a watch window it must also
+stay good for so long: many an application dies a moment after its first answer.
 """
 
 from __future__ import annotations
 
 import http.client
+import re
 import time
 from collections.abc import Callable
 
 import msgspec
 
-from agent.errors import ContainerError
+from agent.errors import ContainerError, InputError
 from agent.host import ContainerHost, ContainerInfo, Port
 
 LOG_LINES = 20
 PROBE_TIMEOUT = 5.0
+_LONGEST = 1_000_000
+_PATH = re.compile(r"[!-~]*\Z")
 
 
 class HealthSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
-    """How health is judged. `http` is a path; `port` the container's (default: the first published); seconds."""
+    """How health is judged; seconds. Without `http` and `command` the image's own HEALTHCHECK is asked.
+
+    `http` is a path; `port` the container's (default: the first published). `command` becomes the container's
+    HEALTHCHECK, an argument list; with `http` as well, both must be good.
+    """
 
     http: str = ""
     port: int = 0
+    command: list[str] = []
+    command_interval: float = 1
+    command_timeout: float = 5
+    start_period: float = 0
+    """So long failures of the HEALTHCHECK do not count."""
+    retries: int = 3
+    """So many failures in a row make it unhealthy: of the `command`, and of `http` in the watch window."""
     timeout: float = 60
     interval: float = 0.25
     successes: int = 1
+    """So many good answers in a row make it good."""
     settle: float = 1
     """Where there is nothing to ask: so long it must stay up."""
+    watch: float = 0
+    """So long after it became good its end, a restart or ill health still count as failure."""
+
+    def __post_init__(self) -> None:
+        for field in ("timeout", "settle", "watch", "start_period"):
+            _require(0 <= getattr(self, field) <= _LONGEST, field, "0 or more")
+        for field in ("interval", "command_interval", "command_timeout"):
+            _require(0.001 <= getattr(self, field) <= _LONGEST, field, "more than 0")
+        for field in ("successes", "retries"):
+            _require(getattr(self, field) >= 1, field, "1 or more")
+        _require(0 <= self.port <= 65535, "port", "a port of the container, 1 to 65535")
+        _require(bool(_PATH.match(self.http)), "http", "a path as /healthz, percent-encoded where need be")
 
 
 def await_healthy(host: ContainerHost, container: str, health: HealthSettings) -> float:
-    """Wait until the container is healthy; the seconds that took since its start was seen.
+    """Wait until the container is healthy; the seconds that took since its start was seen, without the watching.
 
-    ContainerError with the container's last lines when it ends, restarts, or is not healthy in time.
+    ContainerError with the container's last lines when it ends, restarts, is not healthy in time, or does not
+    stay so.
     """
     began = time.monotonic()
     probe = _probe_for(host, health)
@@ -45,8 +74,10 @@ def await_healthy(host: ContainerHost, container: str, health: HealthSettings) -
         answer = probe(seen)
         good = good + 1 if answer == "" else 0
         complaint = answer or complaint
-        if good >= max(1, health.successes):
-            return time.monotonic() - began
+        if good >= health.successes:
+            took = time.monotonic() - began
+            _watch(host, seen, health, probe)
+            return took
         if time.monotonic() - began > health.timeout:
             raise ContainerError(
                 f"the container {seen.name} was not healthy within {health.timeout:g} s: {complaint}",
@@ -55,15 +86,40 @@ def await_healthy(host: ContainerHost, container: str, health: HealthSettings) -
         time.sleep(health.interval)
 
 
+def _watch(
+    host: ContainerHost, good: ContainerInfo, health: HealthSettings, probe: Callable[[ContainerInfo], str]
+) -> None:
+    ends = time.monotonic() + health.watch
+    bad = 0
+    while (left := ends - time.monotonic()) > 0:
+        time.sleep(min(left, health.interval))
+        seen = _require_up(host, good.id)
+        complaint = "it restarted" if seen.started != good.started else probe(seen)
+        bad = bad + 1 if complaint else 0
+        if bad >= health.retries or (bad and seen.started != good.started):
+            raise ContainerError(
+                f"the container {seen.name} was healthy, but not for {health.watch:g} s: {complaint}",
+                output=_last_words(host, seen),
+            )
+
+
 def _probe_for(host: ContainerHost, health: HealthSettings) -> Callable[[ContainerInfo], str]:
     """A function that says what is wrong, or nothing when the container is good."""
     began = time.monotonic()
 
     def probe(seen: ContainerInfo) -> str:
+        if health.command or not health.http:
+            if seen.health == "unhealthy":
+                raise ContainerError(
+                    f"the container {seen.name} is unhealthy, as its HEALTHCHECK says; its last lines are below",
+                    output=_last_words(host, seen),
+                )
+            if seen.health == "starting" or (health.command and seen.health == "none"):
+                return "its HEALTHCHECK has not succeeded yet"
         if health.http:
             return _ask(host, seen, health)
         if seen.health != "none":
-            return "" if seen.health == "healthy" else f"its HEALTHCHECK says {seen.health}"
+            return ""
         return "" if time.monotonic() - began >= health.settle else "it has only just started"
 
     return probe
@@ -118,3 +174,8 @@ def _endpoint(host: ContainerHost, seen: ContainerInfo, health: HealthSettings) 
 
 def _reachable(host: ContainerHost, port: Port) -> str:
     return host.address if port.address in {"", "0.0.0.0", "::"} else port.address  # noqa: S104  compared, not bound
+
+
+def _require(right: bool, field: str, wanted: str) -> None:
+    if not right:
+        raise InputError(f"run.health.{field.replace('_', '-')}: write {wanted}")

@@ -13,17 +13,20 @@ import msgspec
 
 from agent.containers.health import HealthSettings
 from agent.containers.labels import CONFIGURATION, RUN, SPECIFICATION
+from agent.containers.notation import NetworkSettings, parse_networks, parse_ports, parse_size, parse_volume
 from agent.errors import InputError
-from agent.host import ContainerSpec, Network, Port, Volume
+from agent.host import ContainerSpec, HealthCommand, Isolation, Resources
 
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,100}$")
-_PORT = re.compile(
-    r"^(?:(?:(?P<address>\[[0-9a-fA-F:]+\]|[0-9.]+):)?(?P<host>\d{1,5})?:)?(?P<container>\d{1,5})(?:/(?P<protocol>tcp|udp))?$"
-)
+_SMALLEST_MEMORY = 6 * 1024 * 1024  # engines refuse less
 
 
 class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
-    """How the image is run. Ports are written `8080:80`; volumes `source:target[:ro]`; times are in seconds."""
+    """How the image is run; what is left out is the image's or the engine's own choice.
+
+    Ports are written `8080:80`, volumes `source:target[:ro]`, sizes `512MB` (powers of 1024, as Docker reads
+    them); times are in seconds, `cpus` is a number of them.
+    """
 
     name: str
     ports: list[str] = []
@@ -31,62 +34,119 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     volumes: list[str] = []
     network: str = ""
     aliases: list[str] = []
+    networks: list[str | NetworkSettings] = []
+    """More networks, each a name or `{name: …, aliases: […]}`."""
     restart: Literal["no", "on-failure", "always", "unless-stopped"] = "unless-stopped"
+    restart_retries: int = 0
+    entrypoint: list[str] = []
     command: list[str] = []
+    user: str = ""
+    working_dir: str = ""
+    hostname: str = ""
     stop_timeout: int = 10
+    stop_signal: str = ""
+    memory: str = ""
+    memory_swap: str = ""
+    """Memory and swap together, `unlimited` for as much swap as there is."""
+    cpus: float = 0
+    pids: int = 0
+    log_driver: str = ""
+    log_options: dict[str, str] = {}
+    extra_hosts: dict[str, str] = {}
+    dns: list[str] = []
+    read_only: bool = False
+    init: bool = False
+    isolation: Isolation = ""
+    credential_spec: str = ""
+    labels: dict[str, str] = {}
     health: HealthSettings = HealthSettings()
     keep: int = 3
     """How many stopped predecessors stay for a rollback."""
 
     def specification(self, image: str, suffix: str, labels: Mapping[str, str]) -> ContainerSpec:
-        """The container for one deployment. Its name is deterministic, so that making it again is harmless."""
-        _require_name(self.name)
+        """The container for one deployment. Its name is deterministic, so that making it again is harmless.
+
+        InputError names the field that cannot be.
+        """
+        _check(self)
         bare = ContainerSpec(
             name=f"{self.name}-{suffix}",
             image=image,
-            ports=tuple(parse_port(text) for text in self.ports),
+            ports=parse_ports(self.ports),
             environment=self.environment,
             volumes=tuple(parse_volume(text) for text in self.volumes),
-            networks=(Network(name=self.network, aliases=tuple(self.aliases)),) if self.network else (),
+            networks=parse_networks(self.network, self.aliases, self.networks),
             restart=self.restart,
+            restart_retries=self.restart_retries,
+            entrypoint=tuple(self.entrypoint),
             command=tuple(self.command),
+            user=self.user,
+            working_dir=self.working_dir,
+            hostname=self.hostname,
             stop_timeout=self.stop_timeout,
+            stop_signal=self.stop_signal,
+            resources=_resources(self),
+            health=_health_command(self.health),
+            log_driver=self.log_driver,
+            log_options=self.log_options,
+            extra_hosts=self.extra_hosts,
+            dns=tuple(self.dns),
+            read_only=self.read_only,
+            init=self.init,
+            isolation=self.isolation,
+            credential_spec=self.credential_spec,
+            labels=self.labels,
         )
-        own = {
-            SPECIFICATION: _hash(bare, labels.get(CONFIGURATION, image)),
-            RUN: msgspec.json.encode(self.health).decode(),
-        }
-        return replace(bare, labels={**labels, **own})
+        judged = msgspec.json.encode(self.health).decode()
+        own = {SPECIFICATION: _hash(bare, labels.get(CONFIGURATION, image), judged), RUN: judged}
+        return replace(bare, labels={**self.labels, **labels, **own})
 
 
-def parse_port(text: str) -> Port:
-    """`80`, `8080:80`, `127.0.0.1:8080:80`, `53:53/udp`."""
-    match = _PORT.match(text.strip())
-    if match is None:
-        raise InputError(f"run.ports: '{text}' is not a port; write HOST:CONTAINER, for example 8080:80")
-    host, container = int(match["host"] or 0), int(match["container"])
-    if host > 65535 or not 0 < container <= 65535:
-        raise InputError(f"run.ports: '{text}' is out of range; ports are 1 to 65535")
-    protocol: Literal["tcp", "udp"] = "udp" if match["protocol"] == "udp" else "tcp"
-    return Port(container=container, host=host, address=(match["address"] or "").strip("[]"), protocol=protocol)
-
-
-def parse_volume(text: str) -> Volume:
-    r"""`name:/target`, `/host/folder:/target:ro`, `C:\data:C:\app\data`."""
-    body, read_only = (text[:-3], True) if text.endswith(":ro") else (text.removesuffix(":rw"), False)
-    match = re.match(r"^(?P<source>[A-Za-z]:[\\/][^:]*|[^:]+):(?P<target>[A-Za-z]:[\\/][^:]*|/[^:]*)$", body)
-    if match is None:
-        raise InputError(f"run.volumes: '{text}' is not a volume; write SOURCE:/TARGET or SOURCE:/TARGET:ro")
-    return Volume(source=match["source"], target=match["target"], read_only=read_only)
-
-
-def _require_name(name: str) -> None:
-    if not _NAME.match(name):
+def _check(settings: RunSettings) -> None:
+    if not _NAME.match(settings.name):
         raise InputError(
-            f"run.name: '{name}' is not a container name; use letters, digits, '_', '.' and '-', at most 100"
+            f"run.name: '{settings.name}' is not a container name; use letters, digits, '_', '.' and '-', at most 100"
         )
+    for field in ("stop_timeout", "restart_retries", "cpus", "pids", "keep"):
+        if not 0 <= getattr(settings, field) <= 1_000_000_000:
+            raise InputError(f"run.{field.replace('_', '-')}: it is {getattr(settings, field)}; write 0 or more")
+    if settings.restart_retries and settings.restart != "on-failure":
+        raise InputError("run.restart-retries: only a container with restart: on-failure counts them; add that")
+    for name, value in settings.environment.items():
+        if not name or "=" in name or "\0" in name + value:
+            raise InputError(
+                f"run.environment: '{name}' is no name of an environment variable, or its value holds NUL"
+            )
+    for label in settings.labels:
+        if label.startswith("dockwright."):
+            raise InputError(f"run.labels: '{label}' is dockwright's own; choose another name")
 
 
-def _hash(specification: ContainerSpec, content_of_image: str) -> str:
-    content = {**asdict(specification), "image": content_of_image}
+def _resources(settings: RunSettings) -> Resources:
+    memory = parse_size(settings.memory, "memory")
+    unlimited = settings.memory_swap == "unlimited"
+    swap = -1 if unlimited else parse_size(settings.memory_swap, "memory-swap")
+    if 0 < memory < _SMALLEST_MEMORY:
+        raise InputError(f"run.memory: '{settings.memory}' is too little for any container; write 6MB or more")
+    if swap and not memory:
+        raise InputError("run.memory-swap: it goes together with run.memory; give that as well")
+    if 0 < swap < memory:
+        raise InputError(f"run.memory-swap: it is memory and swap together, so at least {settings.memory}")
+    return Resources(memory=memory, memory_swap=swap, cpus=settings.cpus, pids=settings.pids)
+
+
+def _health_command(health: HealthSettings) -> HealthCommand | None:
+    if not health.command:
+        return None
+    return HealthCommand(
+        command=tuple(health.command),
+        interval=health.command_interval,
+        timeout=health.command_timeout,
+        retries=health.retries,
+        start_period=health.start_period,
+    )
+
+
+def _hash(specification: ContainerSpec, content_of_image: str, health: str) -> str:
+    content = {**asdict(specification), "image": content_of_image, "judged": health}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -24,13 +24,14 @@ class Execution:
 
 @dataclass(frozen=True, kw_only=True)
 class Behaviour:
-    """What a container does once started: runs on, unless `exits_with` a code.
+    """What a container does once started: runs on, unless `exits_with` a code, after `lasts` inspections.
 
     `health` is what successive inspections see; the last one stays. `files` are what `copy_out` finds, besides
     what was copied in. `programs` tells what becomes of a command that is executed.
     """
 
     exits_with: int | None = None
+    lasts: int = 0
     output: tuple[str, ...] = ()
     health: tuple[Health, ...] = ()
     health_output: str = ""
@@ -68,12 +69,8 @@ class MemoryContainer:
         self.state = "running"
         free = itertools.count(_FIRST_FREE_PORT + 100 * self.number)
         self.ports = tuple(port if port.host else replace(port, host=next(free)) for port in self.spec.ports)
-        code = self.behaviour.exits_with
-        if code is not None:
-            self.end(code)
-            policy = self.spec.restart
-            again = policy in ("always", "unless-stopped") or (policy == "on-failure" and code != 0)
-            self.state = "restarting" if again else "exited"
+        if not self.behaviour.lasts:
+            self._end_by_itself()
 
     def end(self, code: int) -> None:
         self.state, self.exit_code, self.finished = "exited", code, self.clock()
@@ -91,6 +88,8 @@ class MemoryContainer:
         seen = self._health()
         self.looks += self.state == "running"
         self.restarts += self.state == "restarting"
+        if self.looks and self.looks == self.behaviour.lasts and self.state == "running":
+            self._end_by_itself()
         if self.spec.restart == "on-failure" and 0 < self.spec.restart_retries <= self.restarts:
             self.state = "exited"
         return ContainerInfo(
@@ -122,6 +121,14 @@ class MemoryContainer:
             for member in tar:
                 if (file := tar.extractfile(member)) is not None:
                     self.copied[f"{path.rstrip('/')}/{member.name}"] = file.read()
+
+    def _end_by_itself(self) -> None:
+        code = self.behaviour.exits_with
+        if code is not None:
+            self.end(code)
+            policy = self.spec.restart
+            again = policy in ("always", "unless-stopped") or (policy == "on-failure" and code != 0)
+            self.state = "restarting" if again else "exited"
 
     def _health(self) -> Health:
         script = self.behaviour.health

@@ -12,18 +12,16 @@ from typing import Any
 
 import msgspec
 
-from agent.containers import RunSettings
-from agent.documents import closest, convert
+from agent.containers import RunSettings, run_settings
+from agent.documents import closest
 from agent.errors import InputError
 from agent.host import Credentials
 from agent.images import BuildSettings
-from agent.inputs import Missing, evaluated
 from agent.packages import AcquiredPackage, PackageReference
 from agent.registry import ImageReference, tag_from
 from agent.source import SDI, read_packed_source
 from agent.step import StepContext
 from agent.transform import TransformSettings
-from agent.variables import Variables
 
 
 class Inputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
@@ -86,7 +84,7 @@ def read_recipe(package: AcquiredPackage, source: SourceImage, context: StepCont
         packages=tuple(_released(reference, context.packages) for reference in sdi.packages),
         transform=source.transform or sdi.transform,
         build=source.build or sdi.build or BuildSettings(),
-        run=_run_settings(sdi.run, source.run, context.variables),
+        run=run_settings(sdi.run, source.run, context.variables, SDI),
     )
 
 
@@ -112,15 +110,3 @@ def _released(reference: PackageReference, packages: tuple[PackageReference, ...
         if named.name.lower() == reference.name.lower() or named.id.lower() == reference.id.lower():
             return msgspec.structs.replace(named, extract_to=reference.extract_to or named.extract_to)
     return reference
-
-
-def _run_settings(
-    defaults: dict[str, Any], inputs: dict[str, Any] | None, variables: Variables
-) -> RunSettings | None:
-    """`run:` of the inputs over that of `sdi.yaml`; nothing is run unless the inputs or the SDI name a container."""
-    missing = Missing()
-    known = evaluated(defaults, variables, missing, f"{SDI}: run")
-    missing.raise_if_any()
-    assert isinstance(known, dict)
-    merged = {**known, **(inputs or {})}
-    return convert(merged, RunSettings, where="run") if merged else None

@@ -1,10 +1,11 @@
 import pytest
 
-from agent.containers import RunSettings
+from agent.containers import HealthSettings, RunSettings
 from agent.containers.labels import CONFIGURATION, SPECIFICATION
-from agent.containers.settings import parse_port, parse_volume
+from agent.containers.notation import NetworkSettings, parse_port, parse_size, parse_volume
+from agent.documents import convert
 from agent.errors import InputError
-from agent.host import Port, Volume
+from agent.host import HealthCommand, Network, Port, Resources, Volume
 
 
 @pytest.mark.parametrize(
@@ -66,3 +67,124 @@ def test_the_specification_is_the_same_for_the_same_content_only() -> None:
 def test_values_of_the_environment_do_not_show_in_a_representation() -> None:
     spec = RunSettings(name="web", environment={"PASSWORD": "hunter2"}).specification("image", "d-1", {})
     assert "hunter2" not in repr(spec)
+
+
+def test_every_setting_reaches_the_container() -> None:
+    settings = RunSettings(
+        name="web",
+        network="front",
+        aliases=["shop"],
+        networks=["back", NetworkSettings(name="third", aliases=["a", "b"])],
+        restart="on-failure",
+        restart_retries=3,
+        entrypoint=["/init"],
+        command=["serve"],
+        user="app",
+        working_dir="/srv",
+        hostname="shop",
+        stop_timeout=30,
+        stop_signal="SIGQUIT",
+        memory="512MB",
+        memory_swap="1g",
+        cpus=1.5,
+        pids=100,
+        log_driver="json-file",
+        log_options={"max-size": "10m"},
+        extra_hosts={"db": "10.0.0.1"},
+        dns=["10.0.0.2"],
+        read_only=True,
+        init=True,
+        isolation="process",
+        credential_spec="web.json",
+        labels={"team": "shop"},
+        health=HealthSettings(command=["check"], command_interval=2, retries=5),
+    )
+    spec = settings.specification("image", "deployments-1", {"Octopus.Project.Id": "Projects-1"})
+    assert spec.networks == (
+        Network(name="front", aliases=("shop",)),
+        Network(name="back"),
+        Network(name="third", aliases=("a", "b")),
+    )
+    assert spec.resources == Resources(memory=512 * 1024**2, memory_swap=1024**3, cpus=1.5, pids=100)
+    assert spec.health == HealthCommand(command=("check",), interval=2, timeout=5, retries=5)
+    assert spec.labels.items() >= {"team": "shop", "Octopus.Project.Id": "Projects-1"}.items()
+    copied = ("restart", "restart_retries", "user", "working_dir", "hostname", "stop_timeout", "stop_signal")
+    logs = ("log_driver", "log_options", "extra_hosts", "read_only", "init", "isolation", "credential_spec")
+    assert {name: getattr(spec, name) for name in (*copied, *logs)} == {
+        name: getattr(settings, name) for name in (*copied, *logs)
+    }
+    assert (spec.entrypoint, spec.command, spec.dns) == (("/init",), ("serve",), ("10.0.0.2",))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"memory": "6MB"},
+        {"cpus": "1"},
+        {"networks": ["x"]},
+        {"labels": {"a": "b"}},
+        {"user": "u"},
+        {"init": "true"},
+        {"stop-signal": "SIGINT"},
+        {"restart": "on-failure", "restart-retries": "1"},
+        {"health": {"command": ["x"]}},
+        {"health": {"http": "/x"}},
+        {"credential-spec": "x"},
+        {"log-options": {"a": "b"}},
+    ],
+)
+def test_any_changed_setting_makes_another_specification(changed: dict[str, object]) -> None:
+    def hashed(extra: dict[str, object]) -> str:
+        settings = convert({"name": "web", **extra}, RunSettings, where="run")
+        return settings.specification("image", "deployments-1", {}).labels[SPECIFICATION]
+
+    assert hashed(changed) != hashed({})
+    assert hashed({"keep": "1"}) == hashed({})
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("", 0),
+        ("1048576", 1048576),
+        ("512MB", 512 * 1024**2),
+        ("1.5 GiB", 3 * 512 * 1024**2),
+        ("64k", 65536),
+        ("7B", 7),
+    ],
+)
+def test_sizes_are_read_as_docker_reads_them(text: str, size: int) -> None:
+    assert parse_size(text, "memory") == size
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"memory": "512 Mo"}, r"run\.memory: '512 Mo' is not a size; write a number and a unit"),
+        ({"memory": "9999999999T"}, r"run\.memory: .* more than any machine has"),
+        ({"memory": "4k"}, r"run\.memory: '4k' is too little"),
+        ({"memory-swap": "1g"}, r"run\.memory-swap: it goes together with run\.memory"),
+        ({"memory": "1g", "memory-swap": "512m"}, r"run\.memory-swap: .* at least 1g"),
+        ({"cpus": "-1"}, r"run\.cpus: it is -1\.0; write 0 or more"),
+        ({"cpus": "nan"}, r"run\.cpus: it is nan"),
+        ({"cpus": "many"}, r"run: cpus: expected a number"),
+        ({"stop-timeout": "1m"}, r"run: stop-timeout: expected a whole number"),
+        ({"restart": "alway"}, r"run: restart: 'alway' is none of its values; did you mean 'always'\?"),
+        ({"restart-retries": "3"}, r"run\.restart-retries: only a container with restart: on-failure"),
+        ({"memmory": "1g"}, r"run: unknown key 'memmory'; did you mean 'memory'\?"),
+        ({"aliases": ["x"]}, r"run\.aliases: they are names in run\.network"),
+        ({"network": "a", "networks": ["a"]}, r"run\.networks: 'a' is given twice"),
+        ({"ports": ["80:80", "80:81"]}, r"run\.ports: the host's port 80 is published twice"),
+        ({"labels": {"dockwright.slot": "x"}}, r"run\.labels: 'dockwright\.slot' is dockwright's own"),
+        ({"environment": {"A=B": "x"}}, r"run\.environment: 'A=B' is no name"),
+        ({"health": {"htp": "/"}}, r"run: health: unknown key 'htp'; did you mean 'http'\?"),
+        ({"health": {"http": "/a b"}}, r"run\.health\.http: write a path as /healthz"),
+        ({"health": {"successes": "0"}}, r"run\.health\.successes: write 1 or more"),
+        ({"health": {"interval": "0"}}, r"run\.health\.interval: write more than 0"),
+        ({"health": {"watch": "-1"}}, r"run\.health\.watch: write 0 or more"),
+        ({"health": {"timeout": "inf"}}, r"run\.health\.timeout: write 0 or more"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_the_fields_name(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        convert({"name": "web", **settings}, RunSettings, where="run").specification("image", "deployments-1", {})
