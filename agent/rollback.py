@@ -174,7 +174,7 @@ def _with_image(spec: ContainerSpec, target: RunRecord, host: ContainerHost) -> 
     if not target.digest:
         raise ContainerError(f"the image of {target.id} is gone and was never pushed; deploy it again")
     reference = ImageReference.parse(target.image)
-    by_digest = str(dataclasses.replace(reference, tag="", digest=target.digest))
+    by_digest = str(msgspec.structs.replace(reference, tag="", digest=target.digest))
     host.pull(by_digest, find_credentials(reference.registry), lambda _done, _total: None)
     return dataclasses.replace(spec, image=by_digest)
 
