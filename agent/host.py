@@ -288,10 +288,11 @@ class ContainerHost(Protocol):
         """Unpack a tar stream into the folder `path`, which must exist, of a container that may be stopped."""
         ...
 
-    def follow(self, container: str, output: LineSink) -> None:
-        """Each line of stdout and stderr, from the first one and as it comes, until the container ends.
+    def follow(self, container: str, output: LineSink, tail: int = -1) -> None:
+        """Each line of stdout and stderr as it comes, until the container ends.
 
-        A line beyond a mebibyte comes in pieces of that size.
+        It begins with the first line, or with the last `tail` of those that are there already. A line beyond a
+        mebibyte comes in pieces of that size.
         """
         ...
 

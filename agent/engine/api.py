@@ -257,13 +257,13 @@ class EngineHost:
         with self._calls(f"copy into {path} of {container}", ContainerError):
             self._client.put_archive(checked_container(container), path, iter(archive))
 
-    def follow(self, container: str, output: LineSink) -> None:
+    def follow(self, container: str, output: LineSink, tail: int = -1) -> None:
         doing = f"follow the output of {container}"
         found = self._inspected(container)
         if found is None:
             raise ContainerError(f"{self._url}: cannot {doing}: there is no such container")
         with self._calls(doing, ContainerError):
-            live_output.follow(self._client, found, output)
+            live_output.follow(self._client, found, output, tail)
 
     def execute(self, container: str, command: Sequence[str], output: LineSink, timeout: float) -> int:
         doing = f"run {command[0]} in {container}"

@@ -6,7 +6,7 @@ minute whether it is still there. A program has a time limit, which is held to t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
@@ -29,10 +29,10 @@ _STAMP = len("2026-11-23T11:30:00.000000000Z")
 _ACTIVE = ("running", "restarting", "paused")
 
 
-def follow(client: APIClient, container: wire.Container, output: LineSink) -> None:
-    """Hand each line of the container to `output` until it ends."""
+def follow(client: APIClient, container: wire.Container, output: LineSink, tail: int) -> None:
+    """Hand each line of the container to `output` until it ends; of earlier lines the last `tail`, -1 for all."""
     terminal = bool(container.config and container.config.tty)
-    pieces = _terminal_output(client, container.id) if terminal else _entries(client, container.id)
+    pieces = (_terminal_output if terminal else _entries)(client, container.id, tail)
     for line in each_line(pieces):
         output(line)
 
@@ -64,6 +64,8 @@ class _Place:
     latest: str = ""
 
     def advance(self, stamp: str) -> None:
+        if not self.anchor:
+            self.anchor = self.next_anchor = self.latest = stamp
         if stamp > self.latest:
             self.latest = stamp
             if stamp[:19] > self.next_anchor[:19]:
@@ -73,7 +75,7 @@ class _Place:
         self.next_passed += stamp >= self.next_anchor
 
 
-def _entries(client: APIClient, container: str) -> Iterator[tuple[int, bytes]]:
+def _entries(client: APIClient, container: str, tail: int) -> Iterator[tuple[int, bytes]]:
     """What the container prints until it ends, each entry once.
 
     A follower is taken up again after a silence and a restart. What an engine forgets to send to one (the last
@@ -84,7 +86,7 @@ def _entries(client: APIClient, container: str) -> Iterator[tuple[int, bytes]]:
     while active:
         active = _is_active(client, container)
         try:
-            yield from _log(client, container, place, follow=active)
+            yield from _log(client, container, place, _wanted(place, tail, follow=active))
         except _broken() as error:
             if not is_timeout(error):
                 raise
@@ -92,11 +94,16 @@ def _entries(client: APIClient, container: str) -> Iterator[tuple[int, bytes]]:
             sleep(0.05)
 
 
-def _log(client: APIClient, container: str, place: _Place, *, follow: bool) -> Iterator[tuple[int, bytes]]:
+def _wanted(place: _Place, tail: int, *, follow: bool) -> dict[str, str]:
+    """The query: only for the first time does `tail` count, later the place does."""
+    begin = {"since": _seconds(place.anchor)} if place.anchor else {"tail": str(tail) if tail >= 0 else "all"}
+    return {"stdout": "1", "stderr": "1", "timestamps": "1", "follow": str(int(follow)), **begin}
+
+
+def _log(client: APIClient, container: str, place: _Place, wanted: Mapping[str, str]) -> Iterator[tuple[int, bytes]]:
     known, anchor = place.passed, place.anchor
-    wanted = {"stdout": "1", "stderr": "1", "timestamps": "1", "follow": str(int(follow)), "since": _seconds(anchor)}
     url = f"{client.base_url}/v{client.api_version}/containers/{container}/logs"
-    with client.get(url, params=wanted, stream=True, timeout=(client.timeout, SILENCE)) as response:
+    with client.get(url, params=dict(wanted), stream=True, timeout=(client.timeout, SILENCE)) as response:
         client._raise_for_status(response)  # type: ignore[attr-defined]
         for stream, entry in frames(response.iter_content(None)):
             stamp = entry[:_STAMP].decode("ascii", "replace")
@@ -107,10 +114,10 @@ def _log(client: APIClient, container: str, place: _Place, *, follow: bool) -> I
             yield stream, entry[_STAMP + 1 :]
 
 
-def _terminal_output(client: APIClient, container: str) -> Iterator[tuple[int, bytes]]:
+def _terminal_output(client: APIClient, container: str, tail: int) -> Iterator[tuple[int, bytes]]:
     """A terminal's output has no entries by which it could be taken up again."""
     url = f"{client.base_url}/v{client.api_version}/containers/{container}/logs"
-    wanted = {"stdout": "1", "stderr": "1", "follow": "1"}
+    wanted = {"stdout": "1", "stderr": "1", "follow": "1", "tail": str(tail) if tail >= 0 else "all"}
     with client.get(url, params=wanted, stream=True, timeout=(client.timeout, None)) as response:
         client._raise_for_status(response)  # type: ignore[attr-defined]
         yield from parts(response.iter_content(None), framed=False)
@@ -123,8 +130,6 @@ def _is_active(client: APIClient, container: str) -> bool:
 
 def _seconds(stamp: str) -> str:
     """A log's time stamp as the engine takes it: seconds since 1970 with nine decimals."""
-    if not stamp:
-        return "0"
     from datetime import datetime
 
     whole = datetime.fromisoformat(f"{stamp[:19]}+00:00").timestamp()

@@ -240,11 +240,12 @@ class MemoryHost:
         self._called("copy_in", container)
         self._existing(container, f"copy into {path} of").unpack(path, b"".join(archive))
 
-    def follow(self, container: str, output: LineSink) -> None:
+    def follow(self, container: str, output: LineSink, tail: int = -1) -> None:
         """No time passes: one that runs on has printed all that it ever will."""
         self._called("follow", container)
         found = self._existing(container, "follow the output of")
-        for line in found.behaviour.output if found.started else ():
+        lines = found.behaviour.output if found.started else ()
+        for line in lines[-tail:] if tail > 0 else lines if tail else ():
             output(line)
 
     def execute(self, container: str, command: Sequence[str], output: LineSink, timeout: float) -> int:

@@ -215,6 +215,10 @@ def test_output_is_followed_from_its_beginning_to_its_end(peer: Peer, lines: lis
     assert peer.host.wait(name, 5) == 4
     peer.host.follow(name, lines.append)
     assert lines == ["one", "two"] * 2
+    lines.clear()
+    peer.host.follow(name, lines.append, 1)
+    peer.host.follow(name, lines.append, 0)
+    assert lines == ["two"]
 
 
 def test_program_runs_in_a_running_container(peer: Peer, lines: list[str]) -> None:
