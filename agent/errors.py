@@ -13,7 +13,9 @@
     ├── HostError                  10   the engine or the machine it runs on cannot be used
     ├── SlotBusyError              11   another run holds the slot
     ├── PlanChangedError           12   what was planned is not what would happen now
-    └── StorageError               13   disk full, home not writable, journal unusable
+    ├── StorageError               13   disk full, home not writable, journal unusable
+    └── ScriptError                14   a hook or another script failed, or nothing here can run it
+        └── ProgramError            *   what a one-off container ran has failed (with its own code, 1 to 255)
 
 0 is success, 2 a wrong command line, 100 a defect in dockwright itself, 130 an interrupt (Ctrl-C), 143 a
 termination.
@@ -123,3 +125,20 @@ class StorageError(DockwrightError):
     """A disk that is full, a home that cannot be written, a journal that cannot be used."""
 
     exit_code = 13
+
+
+class ScriptError(DockwrightError):
+    """A script that failed, took too long, or is in a language that nothing here reads."""
+
+    exit_code = 14
+
+
+class ProgramError(ScriptError):
+    """What a one-off container ran has ended with another code than 0; the run ends with the same one.
+
+    Codes beyond a byte, as Windows has them, become 14, since no shell could tell them.
+    """
+
+    def __init__(self, message: str, code: int, *, output: Sequence[str] = ()) -> None:
+        super().__init__(message, output=output)
+        self.exit_code = code if 0 < code < 256 else ScriptError.exit_code
