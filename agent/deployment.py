@@ -77,7 +77,8 @@ def run(request: Request, report: Report) -> Outcome:
             )
             outcome = _run_step(lambda: opened.step.run(_context(opened, request, report, surroundings)), entry)
     for name, value in outcome.outputs.items():
-        report.set_variable(name, value)
+        if name not in outcome.told:
+            report.set_variable(name, value)
     return outcome
 
 
@@ -140,6 +141,8 @@ def _context(opened: _Opened, request: Request, report: Report, around: _Surroun
         feeds=open_feeds(manifest.feeds, opened.root),
         cache=around.cache,
         work=folder,
+        bundle=opened.root,
+        artifacts=request.home / "artifacts" / opened.deployment.suffix,
         scratch=around.work.scratch,
         discard=around.work.discard,
         report=report,

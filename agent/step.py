@@ -77,6 +77,10 @@ class StepContext:
     feeds: Mapping[str, Feed]
     cache: PackageCache
     work: Path
+    bundle: Path
+    """The folder of the bundle, for files that come along in it."""
+    artifacts: Path
+    """Where files that the server is to collect are kept; it may not be there yet."""
     scratch: Callable[[int], tuple[Path, ...]]
     """Empty folders for about so many bytes, the best first (in memory where there is plenty)."""
     discard: Callable[[Path], None]
@@ -107,6 +111,8 @@ class Outcome:
     """What a step leaves behind: output variables, and what the journal keeps of it."""
 
     outputs: Mapping[str, str] = field(default_factory=dict)
+    told: frozenset[str] = frozenset()
+    """Those of the outputs that were announced already, by a script as it set them."""
     image: str = ""
     digest: str = ""
     container: str = ""
