@@ -1,0 +1,27 @@
+"""`init`: begin with what is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from agent.cli.options import FILE, plain_errors
+
+
+@click.command()
+@click.argument("kind")
+@click.argument("path", type=FILE)
+@click.option("--name", default="", help="The package's id.  [default: the folder's name]")
+@click.option("--into", type=FILE, help="Where to write.  [default: NAME-container, here]")
+def init(kind: str, path: Path, name: str, into: Path | None) -> None:
+    """Write a ready bundle for what is at PATH. KIND is `iis`: a site's folder, .NET Framework, .NET or static."""
+    with plain_errors():
+        from agent.commands.starting import Start, lines, start
+
+        named = name or "".join(each if each.isalnum() or each in "._-" else "-" for each in path.resolve().name)
+        folder = into or Path(f"{named}-container")
+        click.echo("\n".join(lines(start(Start(kind=kind, path=path, name=named, into=folder)))))
+
+
+COMMANDS = (init,)
