@@ -15,12 +15,15 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from agent.errors import HalfDoneError, StorageError
 
 State = Literal["running", "succeeded", "failed", "half-done", "interrupted"]
-Kind = Literal["deployment", "runbook-run", "rollback"]
+Kind = Literal["deployment", "runbook-run", "rollback", "scale", "stop", "start", "prune"]
+
+DEPLOYED: Final = frozenset({"deployment", "runbook-run"})
+"""The kinds of run that make what one could go back to."""
 
 SCHEMA_VERSION = 1
 
@@ -59,7 +62,10 @@ class Effects(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class RunRecord:
-    """One deployment, runbook run or rollback. Times are ISO 8601 in UTC; `target` is what a rollback went to."""
+    """One deployment, or what was done to one later. Times are ISO 8601 in UTC.
+
+    `target` is the number of the run that a rollback went to, or the container that was stopped or started.
+    """
 
     number: int
     id: str
@@ -103,6 +109,17 @@ class EffectRecord:
     intent: str
     done: str
     failed: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackageRecord:
+    """One package of a run, by the name that the run gave it; `sha256` in hex, `size` in bytes."""
+
+    name: str
+    id: str
+    version: str
+    sha256: str
+    size: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,6 +200,23 @@ class Journal:
                 (record.number,),
             ).fetchall()
         return [EffectRecord(**dict(row)) for row in rows]
+
+    def packages(self, record: RunRecord) -> list[PackageRecord]:
+        """What one run was made of, in the order in which it was noted."""
+        with self._storing():
+            rows = self._database.execute(
+                "SELECT name, id, version, sha256, size FROM packages WHERE run = ? ORDER BY rowid", (record.number,)
+            ).fetchall()
+        return [PackageRecord(**dict(row)) for row in rows]
+
+    def secret_rules(self, record: RunRecord) -> list[str]:
+        """What asked for the changes of one run whose values are secret: names of variables, mostly."""
+        with self._storing():
+            rows = self._database.execute(
+                "SELECT DISTINCT rule FROM changes WHERE run = ? AND '********' IN (old, new)",
+                (record.number,),
+            ).fetchall()
+        return [row["rule"] for row in rows]
 
     def package_uses(self) -> list[PackageUse]:
         """Every package of every run, the newest run first."""

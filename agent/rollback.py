@@ -23,7 +23,7 @@ from agent.documents import closest
 from agent.errors import ContainerError, InputError
 from agent.guard import guarded
 from agent.host import ContainerHost, ContainerSpec, HostAddress
-from agent.journal import Journal, NewRun, RunEntry, RunRecord
+from agent.journal import DEPLOYED, Journal, NewRun, RunEntry, RunRecord
 from agent.lock import slot_lock
 from agent.plugins import connect
 from agent.recovery import recover
@@ -71,9 +71,9 @@ def serving_order(runs: list[RunRecord]) -> list[RunRecord]:
     """
     order: list[RunRecord] = []
     for run in reversed(runs):
-        if run.state != "succeeded" or not run.container:
+        if run.state != "succeeded" or not run.container or run.kind not in (*DEPLOYED, "rollback"):
             continue
-        if run.kind != "rollback":
+        if run.kind in DEPLOYED:
             order = [*(kept for kept in order if kept.id != run.id), run]
             continue
         index = next((i for i, kept in enumerate(order) if str(kept.number) == run.target), None)
@@ -103,7 +103,7 @@ def _target(to: str, runs: list[RunRecord], slot: str) -> RunRecord:
         raise InputError(f"no deployment to the slot {slot} has ever succeeded; there is nothing to go back to")
     current, earlier = order[-1], order[:-1]
     if to:
-        return _named(to, [run for run in runs if run.state == "succeeded" and run.kind != "rollback"], current)
+        return _named(to, [run for run in runs if run.state == "succeeded" and run.kind in DEPLOYED], current)
     if not earlier:
         raise InputError(f"{current.id} is the first that succeeded in the slot {slot}; there is nothing before it")
     return earlier[-1]

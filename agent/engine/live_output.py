@@ -51,7 +51,7 @@ def execute(client: APIClient, container: str, command: Sequence[str], output: L
 
 
 @dataclass
-class _Place:
+class LogPlace:
     """How far a log was read: `passed` entries stamped `anchor` or later, so that reading can be taken up there.
 
     Entries of the two streams may be a little out of order, so the anchor stays a second or more behind.
@@ -81,7 +81,7 @@ def _entries(client: APIClient, container: str, tail: int) -> Iterator[tuple[int
     A follower is taken up again after a silence and a restart. What an engine forgets to send to one (the last
     line, if it has no newline) is read when the container has ended.
     """
-    place = _Place()
+    place = LogPlace()
     active = True
     while active:
         active = _is_active(client, container)
@@ -94,13 +94,15 @@ def _entries(client: APIClient, container: str, tail: int) -> Iterator[tuple[int
             sleep(0.05)
 
 
-def _wanted(place: _Place, tail: int, *, follow: bool) -> dict[str, str]:
+def _wanted(place: LogPlace, tail: int, *, follow: bool) -> dict[str, str]:
     """The query: only for the first time does `tail` count, later the place does."""
     begin = {"since": _seconds(place.anchor)} if place.anchor else {"tail": str(tail) if tail >= 0 else "all"}
     return {"stdout": "1", "stderr": "1", "timestamps": "1", "follow": str(int(follow)), **begin}
 
 
-def _log(client: APIClient, container: str, place: _Place, wanted: Mapping[str, str]) -> Iterator[tuple[int, bytes]]:
+def _log(
+    client: APIClient, container: str, place: LogPlace, wanted: Mapping[str, str]
+) -> Iterator[tuple[int, bytes]]:
     known, anchor = place.passed, place.anchor
     url = f"{client.base_url}/v{client.api_version}/containers/{container}/logs"
     with client.get(url, params=dict(wanted), stream=True, timeout=(client.timeout, SILENCE)) as response:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.engine.live_output import _Place
+from agent.engine.live_output import LogPlace
 from agent.errors import ContainerError
 from agent.host import ContainerHost, ContainerSpec
 
@@ -24,7 +24,7 @@ def test_log_is_taken_up_where_it_was_whatever_the_entries(steps: list[float], d
     for step in steps:
         now += step
         stamps.append(stamp(now + data.draw(st.sampled_from([0, 0, -0.0001]))))
-    place, read = _Place(), 0
+    place, read = LogPlace(), 0
     while read < len(stamps):
         again = [each for each in stamps if each >= place.anchor]
         fresh = again[place.passed :]
