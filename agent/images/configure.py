@@ -12,23 +12,22 @@ import tempfile
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from agent.errors import InputError
-from agent.images.contents import Found, Layers, find_files
-from agent.images.image_config import Addition, ImageConfig, read_config, with_layer
+from agent.images.contents import Found, find_files
+from agent.images.image_config import Addition, read_config, with_layer
 from agent.images.layer import WINDOWS_FILES, Layer, LayerContent, LayerFile, make_layer
 from agent.images.layer_cache import LayerCache
+from agent.images.opened import LARGEST_CONFIG, OpenImage, open_image
 from agent.images.worktree import Changes, lay_out, take_back
 from agent.labels import BASE, CONFIGURATION
 from agent.registry import Descriptor, ImageReference, Manifest, RegistryClient, RemoteImage
 
 if TYPE_CHECKING:
     from agent.host import OperatingSystem
-
-_LARGEST_CONFIG: Final = 8 * 1024 * 1024
 
 Outcome = Literal["configured", "retagged", "present"]
 
@@ -83,46 +82,16 @@ def configure(request: ConfigureRequest, client: RegistryClient, log: Callable[[
     return msgspec.structs.replace(configured, changed=changes.paths, unmatched=found.unmatched)
 
 
-class _Base(msgspec.Struct, frozen=True, kw_only=True):
-    image: RemoteImage
-    config: ImageConfig
-    config_data: bytes
-    system: OperatingSystem
-
-
-def _read_base(request: ConfigureRequest, client: RegistryClient) -> _Base:
-    where = str(request.base)
+def _read_base(request: ConfigureRequest, client: RegistryClient) -> OpenImage:
     if not request.base.registry == request.target.registry == client.registry:
         raise InputError(
-            f"{request.target} is in another registry than {where}; copy the release's image there first"
+            f"{request.target} is in another registry than {request.base}; copy the release's image there first"
         )
-    image = client.image(request.base.repository, request.base.selector, request.platform)
-    if image is None:
-        raise InputError(f"{where} is not in the registry; see its name and tag")
-    data = _config_data(request, image, client)
-    config = read_config(data, len(image.manifest.layers), where)
-    return _Base(image=image, config=config, config_data=data, system=config.system(where))
+    return open_image(request.base, client, request.platform, request.cache)
 
 
-def _config_data(request: ConfigureRequest, image: RemoteImage, client: RegistryClient) -> bytes:
-    """From the cache if it was read before."""
-    config = image.manifest.config
-    known = request.cache.content(config.digest.removeprefix("sha256:"))
-    if known is None:
-        known = client.load_blob(request.base.repository, config, _LARGEST_CONFIG)
-        request.cache.keep_content(known)
-    return known
-
-
-def _find(request: ConfigureRequest, base: _Base, client: RegistryClient, log: Callable[[str], None]) -> Found:
-    layers = Layers(
-        descriptors=base.image.manifest.layers,
-        read=lambda descriptor: client.read_blob(request.base.repository, descriptor),
-        os=base.system,
-        cache=request.cache,
-        log=log,
-    )
-    found = find_files(layers, request.files, request.compile_glob)
+def _find(request: ConfigureRequest, base: OpenImage, client: RegistryClient, log: Callable[[str], None]) -> Found:
+    found = find_files(base.layers(client, request.cache, log), request.files, request.compile_glob)
     if not found.files:
         globs = ", ".join(request.files) or "no globs"
         raise InputError(f"{request.base} has no file that matches {globs[:300]}; name the configuration files")
@@ -152,7 +121,9 @@ def _layer_content(changes: Changes, found: Found, system: OperatingSystem) -> L
     )
 
 
-def _configured(request: ConfigureRequest, base: _Base, content: LayerContent, client: RegistryClient) -> Configured:
+def _configured(
+    request: ConfigureRequest, base: OpenImage, content: LayerContent, client: RegistryClient
+) -> Configured:
     if not content.files and not content.deleted:
         return _tag(request, base, base.image, client)
     layer = make_layer(content, base.system)
@@ -161,13 +132,13 @@ def _configured(request: ConfigureRequest, base: _Base, content: LayerContent, c
     return msgspec.structs.replace(configured, layer=layer.digest, layer_bytes=len(layer.data))
 
 
-def _same(request: ConfigureRequest, base: _Base, layer: Layer, client: RegistryClient) -> RemoteImage | None:
+def _same(request: ConfigureRequest, base: OpenImage, layer: Layer, client: RegistryClient) -> RemoteImage | None:
     """An image of the target's repository that is this one already: the tag's own, or a previous one."""
     for tag in dict.fromkeys((request.target.selector, *request.previous)):
         image = client.image(request.target.repository, tag, request.platform)
         if image is None or [part.digest for part in image.manifest.layers] != _digests(base, layer):
             continue
-        data = client.load_blob(request.target.repository, image.manifest.config, _LARGEST_CONFIG)
+        data = client.load_blob(request.target.repository, image.manifest.config, LARGEST_CONFIG)
         labels = read_config(data, len(image.manifest.layers), str(image.reference)).labels
         wanted = _labels(base, layer)
         if tag == request.target.selector:
@@ -177,16 +148,16 @@ def _same(request: ConfigureRequest, base: _Base, layer: Layer, client: Registry
     return None
 
 
-def _digests(base: _Base, layer: Layer) -> list[str]:
+def _digests(base: OpenImage, layer: Layer) -> list[str]:
     return [*(part.digest for part in base.image.manifest.layers), layer.digest]
 
 
-def _labels(base: _Base, layer: Layer) -> dict[str, str]:
+def _labels(base: OpenImage, layer: Layer) -> dict[str, str]:
     configuration = hashlib.sha256(f"{base.image.digest}\n{layer.diff_id}\n".encode()).hexdigest()
     return {BASE: base.image.digest, CONFIGURATION: configuration}
 
 
-def _tag(request: ConfigureRequest, base: _Base, image: RemoteImage, client: RegistryClient) -> Configured:
+def _tag(request: ConfigureRequest, base: OpenImage, image: RemoteImage, client: RegistryClient) -> Configured:
     """An image that is there already gets the tag, unless the tag leads to it."""
     source, target = image.reference.repository, request.target
     there = client.manifest_digest(target.repository, target.selector) == image.digest
@@ -201,7 +172,7 @@ def _tag(request: ConfigureRequest, base: _Base, image: RemoteImage, client: Reg
     )
 
 
-def _push(request: ConfigureRequest, base: _Base, layer: Layer, client: RegistryClient) -> Configured:
+def _push(request: ConfigureRequest, base: OpenImage, layer: Layer, client: RegistryClient) -> Configured:
     target, manifest = request.target, base.image.manifest
     addition = Addition(
         diff_id=layer.diff_id,

@@ -20,11 +20,13 @@ _MOST_LAYERS = 125
 
 
 class ImageConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """What is looked at: the platform, the labels, and the digests of the layers' contents."""
+    """What is looked at: the platform, the labels, the digests of the layers' contents, the history's comments."""
 
     os: str
+    architecture: str
     labels: dict[str, str]
     diff_ids: tuple[str, ...]
+    comments: tuple[str, ...] = ()
 
     def system(self, where: str) -> OperatingSystem:
         """InputError for what is neither Linux nor Windows."""
@@ -36,7 +38,7 @@ class ImageConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Addition(msgspec.Struct, frozen=True, kw_only=True):
-    """A layer to put on top; `comment` says in the image's history where it comes from."""
+    """A layer to put on top, or only labels if `diff_id` is "". `comment` says in the history where it comes from."""
 
     diff_id: str
     comment: str
@@ -55,22 +57,36 @@ def read_config(data: bytes, layers: int, where: str) -> ImageConfig:
             f"{where}: its config speaks of {len(config.rootfs.diff_ids)} layers, its manifest of {layers}; not used"
         )
     labels = (config.config.labels if config.config else None) or {}
-    return ImageConfig(os=config.os, labels=labels, diff_ids=config.rootfs.diff_ids)
+    comments = tuple(str(step.get("comment") or "") for step in config.history or ())
+    return ImageConfig(
+        os=config.os,
+        architecture=config.architecture,
+        labels=labels,
+        diff_ids=config.rootfs.diff_ids,
+        comments=comments,
+    )
 
 
 def with_layer(data: bytes, addition: Addition, where: str) -> bytes:
     """The config, which `read_config` took, with one more layer. InputError if that is more than engines take."""
     config: dict[str, Any] = msgspec.json.decode(data)
+    diff_ids = config["rootfs"]["diff_ids"]
     created = addition.created.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    if len(config["rootfs"]["diff_ids"]) >= _MOST_LAYERS:
+    if addition.diff_id and len(diff_ids) >= _MOST_LAYERS:
         raise InputError(f"{where} has {_MOST_LAYERS} layers, as many as engines take; configure the release's image")
     settings = config.get("config") or {}
-    step = {"created": created, "created_by": "dockwright configure", "comment": addition.comment}
+    step: dict[str, str | bool] = {
+        "created": created,
+        "created_by": "dockwright configure",
+        "comment": addition.comment,
+    }
+    if not addition.diff_id:
+        step["empty_layer"] = True
     changed = {
         **config,
         "created": created,
         "config": {**settings, "Labels": {**(settings.get("Labels") or {}), **addition.labels}},
-        "rootfs": {**config["rootfs"], "diff_ids": [*config["rootfs"]["diff_ids"], addition.diff_id]},
+        "rootfs": {**config["rootfs"], "diff_ids": [*diff_ids, *filter(None, [addition.diff_id])]},
         "history": [*(config.get("history") or []), step],
     }
     return msgspec.json.encode(changed)
@@ -87,5 +103,6 @@ class _Root(msgspec.Struct):
 class _Config(msgspec.Struct):
     os: str
     rootfs: _Root
+    architecture: str = ""
     config: _Settings | None = None
     history: list[dict[str, Any]] | None = None

@@ -7,6 +7,7 @@ not used, since it takes extended headers of any size into memory.
 
 from __future__ import annotations
 
+import hashlib
 import tarfile
 from collections.abc import Callable, Iterator
 from typing import Final, Literal
@@ -37,7 +38,10 @@ _KEPT_RECORDS: Final = ("SCHILY.xattr.", "MSWINDOWS.", "LIBARCHIVE.creationtime"
 
 
 class TarEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """`path` is posix, relative and without `.` or `..`; `target` is as written. `content` is there if wanted."""
+    """`path` is posix, relative and without `.` or `..`; `target` is as written. `content` is there if wanted.
+
+    `size` and `sha256` (32 bytes) are those of a file's content.
+    """
 
     path: str
     kind: Kind
@@ -47,6 +51,8 @@ class TarEntry(msgspec.Struct, frozen=True, kw_only=True):
     target: str = ""
     records: dict[str, bytes] = {}
     content: bytes | None = None
+    size: int = 0
+    sha256: bytes = b""
 
 
 def tar_entries(chunks: Iterator[bytes], wanted: Callable[[str, int], bool]) -> Iterator[TarEntry]:
@@ -108,6 +114,16 @@ class _Source:
         if sum(len(part) for part in self._parts(count)) < count:
             raise LayerError("is cut off; push the image anew")
 
+    def hashed(self, count: int) -> bytes:
+        """The SHA-256 of so many bytes, which are passed over."""
+        digest = hashlib.sha256()
+        for part in self._parts(count):
+            digest.update(part)
+            count -= len(part)
+        if count:
+            raise LayerError("is cut off; push the image anew")
+        return digest.digest()
+
     def drain(self) -> None:
         """To the end, since only there the digest is known to be right."""
         for _ in self._chunks:
@@ -135,12 +151,15 @@ def _entry(
     stored = size if kind in ("file", "other") else 0
     kind = "other" if extended.sparse else kind
     path = inner_path(header.name if extended.name is None else extended.name)
-    content = None
+    content, sha256 = None, b""
     if path is not None and kind == "file" and wanted(path, size):
         content = source.take(stored)
-        source.skip(-stored % _BLOCK)
+        sha256 = hashlib.sha256(content).digest()
+    elif kind == "file":
+        sha256 = source.hashed(stored)
     else:
-        source.skip(stored + -stored % _BLOCK)
+        source.skip(stored)
+    source.skip(-stored % _BLOCK)
     target = header.linkname if extended.target is None else extended.target
     if path is None or not _is_text(target) or len(target) > _LONGEST_NAME:
         return None
@@ -153,6 +172,8 @@ def _entry(
         target=target,
         records=extended.records,
         content=content,
+        size=stored if kind == "file" else 0,
+        sha256=sha256,
     )
 
 

@@ -16,7 +16,7 @@ from agent.registry import Descriptor
 EntryKind = Literal["file", "folder", "symlink", "hardlink", "other", "whiteout", "opaque"]
 
 MOST_FILES: Final = 10_000
-VERSION: Final = 1
+VERSION: Final = 2
 
 _LARGEST_FILE: Final = 64 * 1024 * 1024
 _LARGEST_CONTENT: Final = 256 * 1024 * 1024
@@ -28,7 +28,8 @@ _Known = dict[tuple[tuple[str, bytes], ...], int]
 class Entry(msgspec.Struct, frozen=True, array_like=True):
     """One entry of a layer. A whiteout has the path of what it deletes, an opaque one that of its folder.
 
-    `records` is an index into the listing's: most files share theirs.
+    `records` is an index into the listing's: most files share theirs. `size` and `sha256` (32 bytes) are those of
+    a file's content.
     """
 
     path: str
@@ -38,6 +39,8 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     gid: int
     target: str = ""
     records: int = 0
+    size: int = 0
+    sha256: bytes = b""
 
 
 class Listing(msgspec.Struct, kw_only=True):
@@ -105,7 +108,7 @@ def _listed(entry: TarEntry, listing: Listing, known: _Known) -> Entry | None:
         return None  # a storage driver's own
     elif name.startswith(WHITEOUT):
         kind, path = "whiteout", f"{folder}{slash}{name.removeprefix(WHITEOUT)}"
-    return Entry(path, kind, entry.mode, entry.uid, entry.gid, entry.target, records)
+    return Entry(path, kind, entry.mode, entry.uid, entry.gid, entry.target, records, entry.size, entry.sha256)
 
 
 def _index(records: dict[str, bytes], listing: Listing, known: _Known) -> int:

@@ -104,6 +104,17 @@ class View:
             at = place.path
         return self._at(at) if at else Place(path="", layer=0, entry=None)
 
+    def at(self, path: str) -> Place | Absent:
+        """What is at a path itself: no link is followed."""
+        return self._at(path)
+
+    def below(self, folder: str) -> Iterator[Place]:
+        """All that is known to be in a folder, at any depth."""
+        prefix = f"{self.key(folder)}/" if folder else ""
+        for key, place in self._places.items():
+            if key.startswith(prefix):
+                yield place
+
     def files(self) -> Iterator[str]:
         """The paths of all files, and of links, which may lead to files."""
         for place in self._places.values():

@@ -1,0 +1,60 @@
+"""What the journal says of an image: the run that made it, its packages, and which of its values are secret."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from agent.images.opened import OpenImage
+from agent.journal import Journal, PackageRecord, RunRecord
+from agent.labels import BASE
+
+
+class RecordedImage(msgspec.Struct, frozen=True, kw_only=True):
+    """The latest run that made an image, or meant to."""
+
+    run: RunRecord
+    packages: tuple[PackageRecord, ...]
+    secret_rules: tuple[str, ...]
+
+
+def recorded(image: OpenImage, home: Path) -> RecordedImage | None:
+    """The run that pushed this very image, else the latest one that pushed one under this name and tag."""
+    return _latest(
+        home,
+        (
+            lambda run: run.digest == image.image.digest,
+            lambda run: bool(run.digest) and run.image == str(image.reference),
+        ),
+    )
+
+
+def recorded_source(image: OpenImage, home: Path) -> RecordedImage | None:
+    """The run that pushed this very image, or the one that it was configured from."""
+    base = image.config.labels.get(BASE)
+    return _latest(
+        home, (lambda run: run.digest == image.image.digest, lambda run: bool(base) and run.digest == base)
+    )
+
+
+def _latest(home: Path, conditions: Sequence[Callable[[RunRecord], bool]]) -> RecordedImage | None:
+    """Of the runs that meet the first condition that any meets."""
+    path = home / "journal.db"
+    if not path.exists():
+        return None
+    journal = Journal(path)
+    try:
+        runs = journal.runs()
+        fitting = (run for condition in conditions for run in runs if condition(run))
+        run = next(fitting, None)
+        if run is None:
+            return None
+        return RecordedImage(
+            run=run,
+            packages=tuple(journal.packages(run)),
+            secret_rules=tuple(journal.secret_rules(run)),
+        )
+    finally:
+        journal.close()
