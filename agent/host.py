@@ -59,6 +59,8 @@ class ImageInfo:
     architecture: str = ""
     os_version: str = ""
     has_healthcheck: bool = False
+    build_triggers: bool = False
+    """Whether it has instructions (ONBUILD) that run in each build that begins with it."""
     exposed_ports: tuple[str, ...] = ()
 
 

@@ -13,6 +13,13 @@ BASE: Final = "dockwright.base"
 CHANGES: Final = "dockwright.changes"
 """Which files were configured, and how many changes there are in each; never what they were."""
 
+PACKAGE: Final = "dockwright.package"
+"""Of an image without any environment's configuration: hash of its packages and build settings. Those that are
+made of it inherit it, and have a base besides."""
+
+TEMPORARY: Final = "dockwright.temporary"
+"""Of a container that is only looked into: its name. What is left of one after a crash may be removed."""
+
 LABELLED: Final = (
     "Octopus.Space.Id",
     "Octopus.Project.Id",

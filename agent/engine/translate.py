@@ -68,6 +68,7 @@ def image_info(found: wire.Image) -> ImageInfo:
         architecture=found.architecture or "",
         os_version=found.os_version or "",
         has_healthcheck=bool(test) and test != ["NONE"],
+        build_triggers=bool(config.on_build),
         exposed_ports=tuple(sorted(config.exposed_ports or ())),
     )
 
@@ -117,6 +118,10 @@ def build_parameters(request: BuildRequest) -> dict[str, str]:
         "target": request.target,
         "platform": request.platform,
         "pull": "1" if request.pull else "",
+        "cachefrom": json.dumps(request.cache_from) if request.cache_from else "",
+        "memory": str(request.memory or ""),
+        "memswap": str(request.memory or ""),  # no swap beside it, or the limit would be none
+        "isolation": request.isolation,
     }
     always = {"dockerfile": request.dockerfile, "rm": "1", "forcerm": "1"}
     return always | {name: value for name, value in optional.items() if value}

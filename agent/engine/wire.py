@@ -58,6 +58,7 @@ class Config(Struct, rename="pascal"):
     labels: dict[str, str] | None = None
     healthcheck: Healthcheck | None = None
     exposed_ports: dict[str, object] | None = None
+    on_build: list[str] | None = None
     tty: bool | None = None
 
 

@@ -78,6 +78,11 @@ def make_layer(content: LayerContent, os: OperatingSystem) -> Layer:
     return Layer(data=data, digest=_digest(data), diff_id=_digest(archive))
 
 
+def pack_files(files: Iterable[LayerFile]) -> bytes:
+    """A tar of the files alone, with their modes and owners, for an engine to unpack."""
+    return _archive(sorted(_members(LayerContent(files=tuple(files))), key=lambda member: member.name))
+
+
 class _Member(msgspec.Struct, frozen=True, kw_only=True):
     """One entry; `content` None makes it a folder."""
 
