@@ -11,7 +11,7 @@ import pytest
 
 from agent.journal import Journal, NewRun
 from tests.packages.archive_making import Member, write_archive
-from tests.packages.web_server import WebServer, serving
+from tests.packages.web_server import WebServer, reply, serving
 
 DOCKWRIGHT = Path(sys.executable).with_name("dockwright")
 
@@ -51,6 +51,15 @@ def test_a_feed_on_this_machine_may_be_typed(tmp_path: Path, server: WebServer) 
     assert (acquired["id"], acquired["version"], acquired["size"]) == ("App", "1.0", 3)
     assert Path(acquired["path"]).read_bytes() == b"zip"
     assert server.secrets == ["Basic bWU6d29yZA=="] * 2
+
+
+def test_an_image_is_resolved_and_stays_where_it_is(tmp_path: Path, server: WebServer) -> None:
+    digest = f"sha256:{'5' * 64}"
+    headers = {"Content-Type": "application/vnd.oci.image.manifest.v1+json", "Docker-Content-Digest": digest}
+    server.special["/v2/acme/web/manifests/1.4"] = reply(200, headers, b"{}")
+    done = _dockwright(tmp_path, "acquire", "acme/web@1.4", "--feed", f"docker:{server.url}", "--output", "json")
+    (acquired,) = json.loads(done.stdout)["result"]
+    assert acquired["path"] == f"127.0.0.1:{server.port}/acme/web@{digest}"
 
 
 @pytest.mark.parametrize(

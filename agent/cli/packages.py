@@ -16,7 +16,7 @@ from agent.cli.options import FILE, home_from, place_options, reporting
     "--feed",
     required=True,
     metavar="TYPE:URI",
-    help="folder, http, nuget, maven, oci, github or octopus, and its address, as nuget:https://host/index.json.",
+    help="folder, http, nuget, maven, oci, docker, github or octopus, and its address, as nuget:https://host/index.json.",
 )
 @click.option("--into", type=FILE, help="Copy them to this folder, as Id.Version.ext.")
 @click.option("--username", default="", help="Who we are to the feed.")

@@ -18,14 +18,15 @@ from agent.packages import (
     PackageCache,
     PackageReference,
     ReportProgress,
-    acquire,
+    ResolvedImage,
+    acquire_all,
     open_feed,
 )
 from agent.packages.feeds import FeedType
-from agent.packages.web.destinations import names_this_machine
+from agent.registry.destinations import names_this_machine
 
 FEED = "feed"
-TYPES: tuple[FeedType, ...] = ("folder", "http", "nuget", "maven", "oci", "github", "octopus")
+TYPES: tuple[FeedType, ...] = ("folder", "http", "nuget", "maven", "oci", "docker", "github", "octopus")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +41,10 @@ class FeedAccess:
 
 
 class Acquired(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
-    """What was acquired, for people and for `--output json`; `size` in bytes."""
+    """What was acquired, for people and for `--output json`; `size` in bytes.
+
+    An image stays where it is: its `path` is the pinned reference, `sha256` its digest.
+    """
 
     id: str
     version: str
@@ -56,8 +60,9 @@ def acquire_packages(
     references = [_reference(text) for text in wanted]
     settings = _settings(feed, access)
     feeds = {FEED: open_feed(FEED, settings, Path().absolute())}
-    acquired = acquire(references, feeds, PackageCache(home / "packages"), progress)
-    return [_told(package, _copied(package, into) if into else package.path) for package in acquired]
+    acquired = acquire_all(references, feeds, PackageCache(home / "packages"), progress)
+    files = [_told(package, _copied(package, into) if into else package.path) for package in acquired.packages]
+    return [*files, *map(_told_image, acquired.images)]
 
 
 def acquired_lines(acquired: Sequence[Acquired]) -> list[str]:
@@ -126,3 +131,8 @@ def _told(package: AcquiredPackage, path: Path) -> Acquired:
     return Acquired(
         id=package.id, version=package.version.text, sha256=package.sha256, size=package.size, path=str(path)
     )
+
+
+def _told_image(image: ResolvedImage) -> Acquired:
+    digest = image.digest.partition(":")[2]
+    return Acquired(id=image.id, version=image.version, sha256=digest, size=0, path=str(image.pinned))

@@ -61,13 +61,13 @@ def parse_range(text: str, format: VersionFormat = "semver") -> VersionRange:  #
 
     `1.2.0` and `[1.2.0]` mean exactly that one; `[1.2,2.0)`, `(,1.0]` and unions of these what they mean to
     NuGet and Maven; `1.2.*` the highest release that begins so; `1.2.0-*`, `1.2.0-beta*` and `*-*` also
-    pre-releases; `*`, `latest` and nothing at all the highest release. As Octopus, a range takes pre-releases
-    if one of its bounds is one, and the highest match is taken.
+    pre-releases; `*`, `latest` (but of images, where that is a tag) and nothing at all the highest release. As
+    Octopus, a range takes pre-releases if one of its bounds is one, and the highest match is taken.
     """
     text = text.strip()
     if len(text) > MAXIMUM_LENGTH:
         raise PackageError(f"{text[:40]!a}... is not a version range; it takes {MAXIMUM_LENGTH} characters")
-    if not text or text.lower() == "latest":
+    if not text or (text.lower() == "latest" and format != "octopus"):
         return VersionRange(text=text, intervals=(Interval(),))
     if text[0] in "[(":
         return _bracketed(text, format)

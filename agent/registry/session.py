@@ -40,9 +40,10 @@ class Session:
         insecure: bool,
         certificates: Path,
         pause: Callable[[float], None],
+        allow_local: bool = True,
     ) -> None:
         self.registry = DOCKER_HUB if registry == "index.docker.io" else registry
-        self.transport = Transport(self._tls, pause)
+        self.transport = Transport(self._tls, pause, allow_local=allow_local)
         self.origin = _origin(self.registry)
         self._credentials = credentials
         self._insecure = insecure or is_loopback(self.origin.host)

@@ -16,7 +16,8 @@ from typing import TypeVar
 import msgspec
 
 from agent.errors import RegistryError
-from agent.registry.addresses import require_public
+from agent.registry.connections import open_connection, request_target
+from agent.registry.destinations import DestinationError
 
 _SECONDS = 30.0
 _WHOLE_ANSWER_SECONDS = 120.0
@@ -101,12 +102,22 @@ class Stream:
 
 
 class Transport:
-    """Sends requests. `tls` gives the context for an origin; `pause` waits between attempts."""
+    """Sends requests. `tls` gives the context for an origin; `pause` waits between attempts.
 
-    def __init__(self, tls: Callable[[Origin], ssl.SSLContext], pause: Callable[[float], None] = sleep) -> None:
+    Metadata services are never asked; this machine and its link only with `allow_local`.
+    """
+
+    def __init__(
+        self,
+        tls: Callable[[Origin], ssl.SSLContext],
+        pause: Callable[[float], None] = sleep,
+        *,
+        allow_local: bool = True,
+    ) -> None:
         self.traffic = Traffic()
         self._tls = tls
         self._pause = pause
+        self._allow_local = allow_local
         self._idle: dict[Origin, HTTPConnection] = {}
 
     def send(self, origin: Origin, request: Request) -> Answer:
@@ -158,30 +169,43 @@ class Transport:
         kept = None if only_public else self._idle.pop(origin, None)
         if kept is not None:
             try:
-                return kept, self._asked(kept, request)
+                return kept, self._asked(kept, origin, request)
             except (ConnectionError, HTTPException):
                 kept.close()  # the other side may close an idle connection at any time
-        connection = self._connect(origin)
+        connection = self._connect(origin, only_public=only_public)
         try:
-            connection.connect()
-            if only_public:
-                require_public(str(connection.sock.getpeername()[0]), origin.host)
-            return connection, self._asked(connection, request)
+            return connection, self._asked(connection, origin, request)
         except BaseException:
             connection.close()
             raise
 
-    def _connect(self, origin: Origin) -> HTTPConnection:
-        if origin.scheme == "https":
-            return _CountedTls(
-                origin.host, origin.port, timeout=_SECONDS, context=self._tls(origin), traffic=self.traffic
+    def _connect(self, origin: Origin, *, only_public: bool) -> HTTPConnection:
+        allow_local = self._allow_local and not only_public
+        try:
+            return open_connection(
+                origin,
+                lambda host, port: self._connection(origin, host, port),
+                lambda: self._tls(origin),
+                allow_local=allow_local,
             )
-        return _Counted(origin.host, origin.port, timeout=_SECONDS, traffic=self.traffic)
+        except DestinationError as error:
+            if not only_public:
+                raise
+            raise RegistryError(
+                f"the registry sends us to {origin.host}, which is an address of this machine; it is not asked"
+            ) from error
 
-    def _asked(self, connection: HTTPConnection, request: Request) -> HTTPResponse:
+    def _connection(self, origin: Origin, host: str, port: int) -> HTTPConnection:
+        if origin.scheme == "https":
+            return _CountedTls(host, port, timeout=_SECONDS, context=self._tls(origin), traffic=self.traffic)
+        return _Counted(host, port, timeout=_SECONDS, traffic=self.traffic)
+
+    def _asked(self, connection: HTTPConnection, origin: Origin, request: Request) -> HTTPResponse:
         self.traffic.requests += 1
         length = {"Content-Length": str(len(request.body))} if request.method in ("POST", "PUT", "PATCH") else {}
-        connection.request(request.method, request.path, request.body or None, {**length, **request.headers})
+        target, for_proxy = request_target(origin, request.path)
+        headers = {**length, **request.headers, **for_proxy}
+        connection.request(request.method, target, request.body or None, headers)
         return connection.getresponse()
 
     def _whole(self, origin: Origin, connection: HTTPConnection, response: HTTPResponse) -> Answer:
@@ -197,7 +221,8 @@ class Transport:
     def _keep(self, origin: Origin, connection: HTTPConnection) -> None:
         if other := self._idle.pop(origin, None):
             other.close()
-        self._idle[origin] = connection
+        if connection.sock is not None:  # else it would be opened again by itself, to wherever the name leads then
+            self._idle[origin] = connection
 
 
 class _Counted(HTTPConnection):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from agent.containers import SPECIFICATION, serving
-from agent.packages import AcquiredPackage
+from agent.packages import AcquiredPackage, ResolvedImage
 from agent.plan import Plan, PlannedContainer, PlannedFile, PlannedPackage
 from agent.step import StepContext
 from agent.transform import ChangedFile, unified_diff
@@ -22,7 +22,7 @@ def describe(prepared: Prepared, context: StepContext) -> Plan:
         slot=context.deployment.slot,
         step="source-image",
         host=context.host_url,
-        packages=[_package(package) for package in prepared.packages],
+        packages=[*map(_package, prepared.packages), *map(_image, prepared.images)],
         files=[_file(file, context) for file in prepared.transformed.files],
         unmatched=[f"{rule.feature}: {rule.rule}: {rule.reason}" for rule in prepared.transformed.unmatched],
         image=str(prepared.reference),
@@ -40,6 +40,11 @@ def _package(package: AcquiredPackage) -> PlannedPackage:
         sha256=package.sha256,
         size=package.size,
     )
+
+
+def _image(image: ResolvedImage) -> PlannedPackage:
+    digest = image.digest.partition(":")[2]
+    return PlannedPackage(name=image.name, id=image.id, version=image.version, sha256=digest, size=0)
 
 
 def _file(file: ChangedFile, context: StepContext) -> PlannedFile:

@@ -14,12 +14,11 @@ import msgspec
 from agent.containers import CONFIGURATION, DEPLOYMENT, SLOT
 from agent.errors import StorageError
 from agent.labels import CHANGES
-from agent.packages import AcquiredPackage, acquire, extract, package_variables
+from agent.packages import Acquired, AcquiredPackage, ResolvedImage, acquire, acquire_all, extract, package_variables
 from agent.registry import ImageReference
 from agent.report.wording import size
 from agent.step import StepContext
 from agent.transform import Change, Transformed, TransformFailure, tell, transform
-from agent.variables import Variable
 from steps.source_image.manifest import Recipe, SourceImage, image_reference, read_recipe
 
 MASK = "********"
@@ -35,6 +34,7 @@ class Prepared:
     source: SourceImage
     recipe: Recipe
     packages: tuple[AcquiredPackage, ...]
+    images: tuple[ResolvedImage, ...]
     tree: Path
     transformed: Transformed
     reference: ImageReference
@@ -53,15 +53,17 @@ class Prepared:
 
 def prepare(source: SourceImage, context: StepContext) -> Prepared:
     """Fetch, unpack and configure; nothing outside the work folder and the package cache is touched."""
-    recipe, packages = _acquire(source, context)
+    recipe, acquired = _acquire(source, context)
+    packages = acquired.packages
     tree = _extract(packages, context)
-    transformed = _configure(recipe, packages, tree, context)
-    context.journal.packages([(p.reference.name, p.id, str(p.version), p.sha256, p.size) for p in packages])
+    transformed = _configure(recipe, acquired, tree, context)
+    context.journal.packages([*(_package_row(each) for each in packages), *map(_image_row, acquired.images)])
     context.journal.changes([_journal_row(change) for change in transformed.changes])
     return Prepared(
         source=source,
         recipe=recipe,
         packages=packages,
+        images=acquired.images,
         tree=tree,
         transformed=transformed,
         reference=image_reference(source, str(packages[0].version), context),
@@ -70,15 +72,16 @@ def prepare(source: SourceImage, context: StepContext) -> Prepared:
     )
 
 
-def _acquire(source: SourceImage, context: StepContext) -> tuple[Recipe, tuple[AcquiredPackage, ...]]:
+def _acquire(source: SourceImage, context: StepContext) -> tuple[Recipe, Acquired]:
     """The source package first, since it says which others it needs; these are then fetched together."""
     report = context.report
     with report.stage("acquire"):
         (main,) = acquire([source.source], context.feeds, context.cache, report.transfer)
         recipe = read_recipe(main, source, context)
-        others = acquire(list(recipe.packages), context.feeds, context.cache, report.transfer)
-        report.detail(", ".join(_described(package) for package in (main, *others)))
-        return recipe, (main, *others)
+        others = acquire_all(list(recipe.packages), context.feeds, context.cache, report.transfer)
+        packages = (main, *others.packages)
+        report.detail(", ".join([*map(_described, packages), *(image.image for image in others.images)]))
+        return recipe, Acquired(packages=packages, images=others.images)
 
 
 def _extract(packages: tuple[AcquiredPackage, ...], context: StepContext) -> Path:
@@ -99,12 +102,11 @@ def _unpack(packages: tuple[AcquiredPackage, ...], tree: Path, context: StepCont
     return tree
 
 
-def _configure(
-    recipe: Recipe, packages: tuple[AcquiredPackage, ...], tree: Path, context: StepContext
-) -> Transformed:
+def _configure(recipe: Recipe, acquired: Acquired, tree: Path, context: StepContext) -> Transformed:
     with context.report.stage("transform"):
-        known = package_variables(packages, {p.reference.name: _folder(p, packages, tree) for p in packages})
-        variables = context.variables.merged(Variable(name, value, source="packages") for name, value in known)
+        folders = {each.reference.name: _folder(each, acquired.packages, tree) for each in acquired.packages}
+        known = package_variables(acquired.packages, folders, acquired.images)
+        variables = context.variables.merged(known)
         try:
             transformed = transform(tree, recipe.transform, variables)
         except TransformFailure as failure:
@@ -140,6 +142,15 @@ def _folder(package: AcquiredPackage, packages: tuple[AcquiredPackage, ...], tre
 
 def _described(package: AcquiredPackage) -> str:
     return f"{package.id} {package.version} ({size(package.size)})"
+
+
+def _package_row(package: AcquiredPackage) -> tuple[str, str, str, str, int]:
+    return package.reference.name, package.id, str(package.version), package.sha256, package.size
+
+
+def _image_row(image: ResolvedImage) -> tuple[str, str, str, str, int]:
+    """Its digest stands where a package's hash does; nothing of it is in the cache."""
+    return image.name, image.id, image.version, image.digest.partition(":")[2], 0
 
 
 def _journal_row(change: Change) -> tuple[str, str, str, str, str | None, str | None]:

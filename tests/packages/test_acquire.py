@@ -126,7 +126,8 @@ def test_variables_are_named_as_calamari_names_them(tmp_path: Path, feeds: dict[
         PackageReference(id="MyWebApp", version="1.2.0", name="web"),
         PackageReference(id="Tools", version="3.1", name="tools"),
     )
-    values = dict(package_variables([web, tools], {"web": Path("/work/web")}))
+    found = package_variables([web, tools], {"web": Path("/work/web")})
+    values = {variable.name: variable.value for variable in found}
     assert values["Octopus.Action.Package[].PackageId"] == "MyWebApp"
     assert values["Octopus.Action.Package.PackageVersion"] == "1.2.0"
     assert values["Octopus.Action.Package[web].FeedId"] == "built-in"

@@ -12,8 +12,7 @@ import pytest
 
 from agent.errors import PackageError, StorageError
 from agent.host import ByteProgress
-from agent.packages import FeedPackage, PackageCache, extract
-from agent.packages.acquire import AcquiredPackage, PackageReference
+from agent.packages import AcquiredPackage, FeedPackage, PackageCache, PackageReference, extract
 from agent.packages.cache import CacheEntry
 from agent.packages.feeds import Fetched, FolderFeed
 from agent.packages.versions import parse_semver

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import PackageError
+from agent.errors import PackageError, RegistryError
 from agent.packages import FeedSettings, PackageCache, PackageReference, acquire, open_feed
 from agent.packages.feeds import Patience
-from agent.packages.web.destinations import look_up, require_allowed_name
+from agent.registry.destinations import look_up, require_allowed_name
 from agent.registry.transport import Origin
 from tests.packages.web_server import WebServer, reply
 
@@ -93,9 +93,9 @@ def test_no_proxy_is_asked_for_them(
 @pytest.mark.parametrize("host", METADATA)
 def test_metadata_services_are_not_asked_even_where_this_machine_may_be(host: str) -> None:
     origin = Origin(scheme="http", host=host.strip("[]"), port=80)
-    with pytest.raises(PackageError, match="metadata service"):
+    with pytest.raises(RegistryError, match="metadata service"):
         look_up(origin, allow_local=True)
-    with pytest.raises(PackageError, match="metadata service"):
+    with pytest.raises(RegistryError, match="metadata service"):
         require_allowed_name(origin, allow_local=True)
 
 
@@ -110,7 +110,7 @@ def test_a_name_is_judged_by_what_it_leads_to_and_connected_to_just_that(monkeyp
     origin = Origin(scheme="https", host="rebinding.test", port=443)
     (destination,) = look_up(origin, allow_local=False)
     assert destination.address == ("93.184.216.34", 443)
-    with pytest.raises(PackageError, match="is this machine"):
+    with pytest.raises(RegistryError, match="is this machine"):
         look_up(origin, allow_local=False)
 
 

@@ -11,7 +11,6 @@ import pytest
 from agent.errors import InputError, RegistryError
 from agent.host import Credentials
 from agent.registry import RegistryClient
-from agent.registry.addresses import require_public
 from agent.registry.auth import basic
 from agent.registry.documents import Descriptor
 from agent.registry.transport import Origin, Request, Transport
@@ -186,19 +185,6 @@ def test_tls_is_not_left_for_plain_http(tls_server: FakeServer, attacker: FakeSe
     with client(tls_server) as registry, pytest.raises(RegistryError, match="without TLS"):
         list(registry.read_blob("app", described(CONTENT)))
     assert attacker.asked == []
-
-
-@pytest.mark.parametrize(
-    "address", ["127.0.0.1", "169.254.169.254", "::1", "fe80::1%eth0", "::ffff:127.0.0.1", "0.0.0.0"]
-)
-def test_our_own_addresses_are_no_place_to_be_sent_to(address: str) -> None:
-    with pytest.raises(RegistryError, match="address of this machine"):
-        require_public(address, "store.test")
-
-
-@pytest.mark.parametrize("address", ["10.0.0.7", "192.0.2.1", "2001:db8::1"])
-def test_other_addresses_are(address: str) -> None:
-    require_public(address, "store.test")
 
 
 def test_a_repository_cannot_lead_astray(fake_registry: FakeServer) -> None:

@@ -62,6 +62,12 @@ def _oci(name: str, settings: FeedSettings, _folder: Path, patience: Patience) -
     return OciFeed(name, settings, patience)
 
 
+def _docker(name: str, settings: FeedSettings, _folder: Path, patience: Patience) -> Feed:
+    from agent.packages.feeds.docker import DockerFeed
+
+    return DockerFeed(name, settings, patience)
+
+
 def _github(name: str, settings: FeedSettings, _folder: Path, patience: Patience) -> Feed:
     from agent.packages.feeds.github import GitHubFeed
 
@@ -80,6 +86,7 @@ _KINDS: Mapping[FeedType, Callable[[str, FeedSettings, Path, Patience], Feed]] =
     "nuget": _nuget,
     "maven": _maven,
     "oci": _oci,
+    "docker": _docker,
     "github": _github,
     "octopus": _octopus,
 }

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
 
-from agent.host import ByteProgress
+from agent.host import ByteProgress, Credentials
 from agent.packages.versions import Version, VersionFormat
 
-FeedType = Literal["folder", "http", "nuget", "maven", "oci", "github", "octopus"]
+if TYPE_CHECKING:
+    from agent.registry.reference import ImageReference
+
+FeedType = Literal["folder", "http", "nuget", "maven", "oci", "docker", "github", "octopus"]
 
 
 class FeedSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
@@ -45,12 +48,29 @@ class FeedSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 @dataclass(frozen=True, kw_only=True)
+class FeedImage:
+    """A container image in a registry; `registry` and `path` as the feed spells them, the feed's own credentials."""
+
+    registry: str
+    path: str
+    tag: str
+    reference: ImageReference
+    credentials: Credentials | None = None
+    insecure: bool = False
+
+    @property
+    def text(self) -> str:
+        """As the server writes it: `index.docker.io/acme/web:1.4.0`."""
+        return f"{self.registry}/{self.path}:{self.tag}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class FeedPackage:
     """One version of a package in a feed. `extension` begins with a dot.
 
     `stamp` changes when the content might have: for a file its path, inode, size and times; empty where a
     feed's versions never change. `hash` is what the feed says of the content, as `sha256:…` (or sha512, sha1), in
-    hex; `address` where it is, in the feed's own form.
+    hex; `address` where it is, in the feed's own form. One with an `image` is no file, and its hash the digest.
     """
 
     id: str
@@ -61,6 +81,7 @@ class FeedPackage:
     file: Path | None = None
     address: str = ""
     hash: str = ""
+    image: FeedImage | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from agent.host import ByteProgress
 from agent.packages.feeds.feed import FeedPackage, FeedSettings, Fetched
 from agent.packages.feeds.markup import Element, parse_markup
 from agent.packages.web import Access, Address, Expected, Patience, WebClient, parse_address
-from agent.packages.web.destinations import names_this_machine
+from agent.registry.destinations import names_this_machine
 
 T = TypeVar("T")
 

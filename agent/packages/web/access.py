@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urljoin, urlsplit
 
 from agent.errors import PackageError
-from agent.packages.web.destinations import names_this_machine
+from agent.registry.destinations import names_this_machine
 from agent.registry.transport import Origin
 
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")

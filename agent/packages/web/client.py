@@ -16,9 +16,10 @@ from agent.errors import PackageError
 from agent.host import ByteProgress
 from agent.packages.patience import Patience
 from agent.packages.web.access import Access, Address, parse_address, require_redirect
-from agent.packages.web.connections import Connections, proxy_for, proxy_headers
+from agent.packages.web.connections import Connections
 from agent.packages.web.download import Downloaded, Expected, Partial
 from agent.packages.web.failures import Passing, from_exception, from_status
+from agent.registry.connections import request_target
 
 T = TypeVar("T")
 
@@ -199,12 +200,9 @@ class WebClient:
 
 
 def _ask(connection: HTTPConnection, method: str, address: Address, headers: Mapping[str, str]) -> HTTPResponse:
-    target, proxy_secret = address.path, dict[str, str]()
-    proxy = proxy_for(address.origin) if address.origin.scheme == "http" else ""
-    if proxy:
-        target, proxy_secret = f"{address.origin}{address.path}", proxy_headers(proxy)
+    target, for_proxy = request_target(address.origin, address.path)
     with _within(connection, HEAD_SECONDS):
-        connection.request(method, target, None, {"User-Agent": "dockwright", **headers, **proxy_secret})
+        connection.request(method, target, None, {"User-Agent": "dockwright", **headers, **for_proxy})
         return connection.getresponse()
 
 

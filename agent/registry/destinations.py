@@ -1,4 +1,4 @@
-"""Which machines a feed may send us to: not this one, not those on our link, not a cloud's metadata service.
+"""Which machines others may send us to: not this one, not those on our link, not a cloud's metadata service.
 
 A name is looked up once, and the connection goes to the very address that was looked at.
 """
@@ -8,9 +8,12 @@ from __future__ import annotations
 import ipaddress
 import socket
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from agent.errors import PackageError
-from agent.registry.transport import Origin
+from agent.errors import RegistryError
+
+if TYPE_CHECKING:
+    from agent.registry.transport import Origin
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -22,6 +25,10 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _THIS_NETWORK = ipaddress.ip_network("0.0.0.0/8")
 
 
+class DestinationError(RegistryError):
+    """A place that is not asked."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Destination:
     """An address that may be connected to."""
@@ -31,7 +38,7 @@ class Destination:
 
 
 def look_up(origin: Origin, *, allow_local: bool) -> list[Destination]:
-    """The addresses of a host that may be asked. PackageError if it has none of these; OSError if it has none."""
+    """The addresses of a host that may be asked. DestinationError if it has none of these; OSError if it has none."""
     found = socket.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
     allowed = [
         Destination(family=family, address=address)
@@ -44,7 +51,7 @@ def look_up(origin: Origin, *, allow_local: bool) -> list[Destination]:
 
 
 def require_allowed_name(origin: Origin, *, allow_local: bool) -> None:
-    """What can be said of a host without looking it up, for a proxy will do that. PackageError if it is refused."""
+    """What can be said of a host without looking it up, for a proxy may do that. DestinationError if refused."""
     if names_this_machine(origin.host) and not allow_local:
         raise _refusal(origin)
     address = _literal(origin.host)
@@ -59,8 +66,8 @@ def names_this_machine(host: str) -> bool:
     return name == "localhost" or name.endswith(".localhost") or (address is not None and _plain(address).is_loopback)
 
 
-def _refusal(origin: Origin) -> PackageError:
-    return PackageError(
+def _refusal(origin: Origin) -> DestinationError:
+    return DestinationError(
         f"{origin} is this machine, its link, or a metadata service; it is not asked unless the feed says allow-local"
     )
 
