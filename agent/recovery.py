@@ -1,16 +1,14 @@
 """After a crash: ask the engine what is there, the journal how far the run came, and finish or undo it.
 
-Called with the slot's lock held, so a run that the journal calls running has died. Afterwards one container
-serves, the old one or the new one, and nothing half-made is left.
+Called with the slot's lock held, so a run that the journal calls running has died. Afterwards the old containers
+serve, or the new ones do; what stands before them leads there, and nothing half-made is left.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-import msgspec
-
-from agent.containers import RUN, SLOT, HealthSettings, await_healthy, restore, serving
+from agent.containers import Scene, await_healthy, label_health, serving, shape_of, strategy_for
 from agent.errors import ContainerError
 from agent.host import ContainerHost, ContainerInfo
 from agent.journal import EffectRecord, Journal, RunRecord
@@ -25,54 +23,59 @@ def recover(slot: str, journal: Journal, connect: Callable[[], ContainerHost], l
         return
     host = connect()
     for record in died:
-        effects = [effect for effect in journal.effects(record) if effect.stage == "run"]
-        new = _made(effects, host)
-        if new is not None and new.running and _good(new, effects, host):
-            log(f"{record.id} had died after {new.name} became healthy; it stays")
-            journal.entry(record).finish("succeeded", "the run died at its very end", container=new.name)
-        else:
-            _undo(record, new, effects, journal, host, log)
+        _recover(record, journal, host, log)
 
 
-def _made(effects: list[EffectRecord], host: ContainerHost) -> ContainerInfo | None:
-    """The container that the run created, or (in a rollback) started again."""
-    for kind in ("create", "start"):
-        names = [effect.name for effect in effects if effect.kind == kind]
-        if names:
-            return host.inspect(names[0 if kind == "start" else -1])
-    return None
+def _recover(record: RunRecord, journal: Journal, host: ContainerHost, log: Log) -> None:
+    entry = journal.entry(record)
+    effects = [effect for effect in journal.effects(record) if effect.stage == "run"]
+    new = _seen(_names(effects, "create", "start"), host)
+    old = _old(record, effects, new, host)
+    if new or old:
+        scene = Scene(slot=record.slot, host=host, journal=entry, log=lambda _: None)
+        strategy = strategy_for(shape_of((new or old)[0].labels), old, scene)
+        if _all_good(record, new, effects, host):
+            strategy.finish(new, [one for one in old if one.running])
+            log(f"{record.id} had died after {new[0].name} became healthy; it stays")
+            entry.finish("succeeded", "the run died at its very end", container=new[0].name)
+            return
+        created = _names(effects, "create")
+        strategy.undo(new, old, {one.id for one in new if one.name not in created})
+        if old:
+            log(f"{record.id} had died; {', '.join(one.name for one in old)} serves again")
+    entry.finish("interrupted", "the run died; what it had begun was undone")
 
 
-def _good(new: ContainerInfo, effects: list[EffectRecord], host: ContainerHost) -> bool:
-    if any(effect.kind == "health" and effect.done for effect in effects):
-        return True
-    health = msgspec.json.decode(new.labels.get(RUN, "{}"), type=HealthSettings)
+def _names(effects: list[EffectRecord], *kinds: str) -> list[str]:
+    return list(dict.fromkeys(effect.name for effect in effects if effect.kind in kinds))
+
+
+def _seen(names: list[str], host: ContainerHost) -> list[ContainerInfo]:
+    return [seen for seen in map(host.inspect, names) if seen is not None]
+
+
+def _old(
+    record: RunRecord, effects: list[EffectRecord], new: list[ContainerInfo], host: ContainerHost
+) -> list[ContainerInfo]:
+    """Those that served when the run began: it has stopped them, or they still run."""
+    ours = {one.id for one in new}
+    stopped = _seen(_names(effects, "stop"), host)
+    found = {one.id: one for one in [*stopped, *serving(host, record.slot)] if one.id not in ours}
+    return list(found.values())
+
+
+def _all_good(record: RunRecord, new: list[ContainerInfo], effects: list[EffectRecord], host: ContainerHost) -> bool:
+    """As many as were wanted, and each of them healthy. A change of their number is undone in any case."""
+    wanted = max(map(int, _names(effects, "replicas")), default=1)
+    if record.kind == "scale" or len(new) < wanted:
+        return False
+    judged = {effect.name for effect in effects if effect.kind == "health" and effect.done}
+    return all(one.running and (one.name in judged or _good(one, host)) for one in new)
+
+
+def _good(new: ContainerInfo, host: ContainerHost) -> bool:
     try:
-        await_healthy(host, new.id, health)
+        await_healthy(host, new.id, label_health(new))
     except ContainerError:
         return False
     return True
-
-
-def _undo(
-    record: RunRecord,
-    new: ContainerInfo | None,
-    effects: list[EffectRecord],
-    journal: Journal,
-    host: ContainerHost,
-    log: Log,
-) -> None:
-    entry = journal.entry(record)
-    created = any(effect.kind == "create" for effect in effects)
-    if new is not None and created and new.labels.get(SLOT) == record.slot:
-        with entry.effect("run", "remove", new.name):
-            host.remove(new.id)
-    elif new is not None and new.running:
-        with entry.effect("run", "stop", new.name):
-            host.stop(new.id, 10)
-    stopped = [effect.name for effect in effects if effect.kind == "stop"]
-    if not serving(host, record.slot):
-        for old in filter(None, map(host.inspect, stopped)):
-            restore(old, host, entry)
-            log(f"{record.id} had died; {old.name} serves again")
-    entry.finish("interrupted", "the run died; what it had begun was undone")

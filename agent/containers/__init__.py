@@ -1,9 +1,13 @@
 """The last stage: an image becomes a running container, in the place of the one before."""
 
+from agent.containers.cutover import Recreate, Scene, label_health, shape_of, strategy_for
 from agent.containers.health import HealthSettings, await_healthy
 from agent.containers.labels import (
     CONFIGURATION,
+    CUTOVER,
     DEPLOYMENT,
+    RELAY,
+    ROLE,
     RUN,
     SLOT,
     SPECIFICATION,
@@ -14,17 +18,25 @@ from agent.containers.settings import RunSettings
 
 __all__ = [
     "CONFIGURATION",
+    "CUTOVER",
     "DEPLOYMENT",
+    "RELAY",
+    "ROLE",
     "RUN",
     "SLOT",
     "SPECIFICATION",
     "HealthSettings",
+    "Recreate",
     "Replaced",
     "Replacement",
     "RunSettings",
+    "Scene",
     "await_healthy",
+    "label_health",
     "replace",
     "restore",
     "run_settings",
     "serving",
+    "shape_of",
+    "strategy_for",
 ]

@@ -1,39 +1,50 @@
-"""Stop the old container, start the new one, and never end with neither.
+"""Put new containers in the place of old ones, and never end with neither.
 
-`recreate`: everything that can fail beforehand happens beforehand (the image is there, the new container is
-created); only then is the old one stopped, the new one started and judged. On any failure the new one goes and
-the old one serves again, the very same container with its settings. The old one stays, stopped, for rollbacks.
+Everything that can fail beforehand happens beforehand: the image is there, the front answers, the new container
+is created. From then on a guard watches. Several replicas are replaced one by one. On any failure the new ones
+go and the old ones serve again, the very same containers with their settings. The old ones stay, stopped, for
+rollbacks.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from agent.containers.health import HealthSettings, await_healthy
-from agent.containers.labels import SLOT, SPECIFICATION
+from agent.containers.cutover import Scene, Strategy, UnhealthyError, shape_of, strategy_for
+from agent.containers.cutover.scene import application, restore, serving
+from agent.containers.health import HealthSettings
+from agent.containers.labels import DEPLOYMENT, SLOT, SPECIFICATION
 from agent.errors import ContainerError, DockwrightError, HalfDoneError
 from agent.host import ContainerHost, ContainerInfo, ContainerSpec
 from agent.journal import Effects
+
+__all__ = ["Replaced", "Replacement", "replace", "replica_name", "restore", "serving"]
 
 Log = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Replacement:
-    """One replacement to make. `kept` is a stopped container to start again instead of creating `spec`."""
+    """One replacement to make. How, and how many there will be, the labels of `spec` say.
+
+    `kept` is a stopped container to start again instead of creating `spec`; its replicas are found by name.
+    `replicas` overrides what the labels say.
+    """
 
     slot: str
     spec: ContainerSpec
     health: HealthSettings
     keep: int
     kept: ContainerInfo | None = None
+    replicas: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Replaced:
-    """The container that now serves; `boot_seconds` from its start to its first good answer."""
+    """The (first) container that now serves; `boot_seconds` from its start to its first good answer."""
 
     container: ContainerInfo
     boot_seconds: float
@@ -51,55 +62,89 @@ def replace(
 
     The guard is held while neither may be serving, so that somebody puts the old one back if this process dies.
     """
+    replacement = _settled(replacement)
     old = serving(host, replacement.slot)
+    scene = _scene(replacement, host, journal, log)
+    shape = dataclasses.replace(shape_of(replacement.spec.labels), replicas=replacement.replicas)
+    strategy = strategy_for(shape, old, scene)
+    strategy.check()
     if (same := _already(old, replacement)) is not None:
         log(f"{same.name} runs already, with this image and these settings")
+        strategy.finish(old, [])
         return Replaced(container=same, boot_seconds=0, unchanged=True)
     _remove_leftovers(replacement, host, journal)
-    new = _prepare(replacement, host, journal)
+    new = [_prepare(replacement, [], host, journal)]
     with guard():
         try:
-            boot_seconds = _swap(new, old, replacement, host, journal, log)
+            boot_seconds = _one_by_one(strategy, replacement, new, old, scene)
         except BaseException as failure:
-            try:
-                _undo(new, old, replacement, host, journal, log)
-            except DockwrightError as undoing:
-                raise HalfDoneError(failure, undoing) from failure
+            _put_right(strategy, new, old, failure, scene)
             raise
     _retire(replacement, new, host, journal)
-    return Replaced(container=host.inspect(new.id) or new, boot_seconds=boot_seconds)
+    return Replaced(container=host.inspect(new[0].id) or new[0], boot_seconds=boot_seconds)
 
 
-def serving(host: ContainerHost, slot: str) -> list[ContainerInfo]:
-    """The containers of the slot that run now."""
-    return [found for found in host.find({SLOT: slot}) if found.state in {"running", "restarting", "paused"}]
+def replica_name(first: str, number: int) -> str:
+    """`shop-deployments-75`, `shop-deployments-75-2`, …"""
+    return first if number == 1 else f"{first}-{number}"
 
 
-def restore(container: ContainerInfo, host: ContainerHost, journal: Effects) -> None:
-    """Start a stopped predecessor again."""
-    with journal.effect("run", "start", container.name):
-        host.start(container.id)
+def _settled(replacement: Replacement) -> Replacement:
+    replicas = replacement.replicas or shape_of(replacement.spec.labels).replicas
+    return dataclasses.replace(replacement, replicas=replicas)
+
+
+def _scene(replacement: Replacement, host: ContainerHost, journal: Effects, log: Log) -> Scene:
+    return Scene(
+        slot=replacement.slot,
+        host=host,
+        journal=journal,
+        log=log,
+        stop_timeout=replacement.spec.stop_timeout,
+        health=replacement.health,
+        on_failure=shape_of(replacement.spec.labels).on_failure,
+        wanted_ports=replacement.spec.ports,
+    )
 
 
 def _already(old: list[ContainerInfo], replacement: Replacement) -> ContainerInfo | None:
     wanted = replacement.spec.labels.get(SPECIFICATION)
     if replacement.kept is not None:
         return next((found for found in old if found.id == replacement.kept.id), None)
-    return next((found for found in old if found.running and found.labels.get(SPECIFICATION) == wanted), None)
+    same = [found for found in old if found.running and found.labels.get(SPECIFICATION) == wanted]
+    return same[0] if same and len(same) == len(old) == replacement.replicas else None
 
 
 def _remove_leftovers(replacement: Replacement, host: ContainerHost, journal: Effects) -> None:
     """Containers of the slot that were created and never started: whoever made them has died."""
-    for found in host.find({SLOT: replacement.slot}):
+    for found in application(host, replacement.slot):
         if found.state == "created":
             with journal.effect("run", "remove", found.name):
                 host.remove(found.id)
 
 
-def _prepare(replacement: Replacement, host: ContainerHost, journal: Effects) -> ContainerInfo:
-    if replacement.kept is not None:
-        return replacement.kept
-    spec = replacement.spec
+def _prepare(
+    replacement: Replacement, new: list[ContainerInfo], host: ContainerHost, journal: Effects
+) -> ContainerInfo:
+    """The next replica, not running yet: one that was kept, or a new one. Their names follow from the first one's."""
+    if not new:
+        if replacement.kept is not None:
+            return replacement.kept
+        return _create(replacement.spec, host, journal)
+    name = replica_name(new[0].name, len(new) + 1)
+    present = host.inspect(name)
+    if present is not None and _is_kept(present, replacement):
+        return present
+    return _create(dataclasses.replace(replacement.spec, name=name), host, journal)
+
+
+def _is_kept(present: ContainerInfo, replacement: Replacement) -> bool:
+    first = replacement.kept
+    same = first is not None and first.labels.get(SPECIFICATION) == present.labels.get(SPECIFICATION)
+    return same and present.labels.get(SLOT) == replacement.slot and not present.running
+
+
+def _create(spec: ContainerSpec, host: ContainerHost, journal: Effects) -> ContainerInfo:
     present = host.inspect(spec.name)
     if present is not None:
         spec = _free_name(spec, present, host, journal)
@@ -116,67 +161,60 @@ def _free_name(spec: ContainerSpec, present: ContainerInfo, host: ContainerHost,
         )
     if present.running:
         distinct = spec.labels.get(SPECIFICATION, "")[:8]
-        return ContainerSpec(**{**vars(spec), "name": f"{spec.name}-{distinct}"})
+        return dataclasses.replace(spec, name=f"{spec.name}-{distinct}")
     with journal.effect("run", "remove", present.name):
         host.remove(present.id)
     return spec
 
 
-def _swap(
-    new: ContainerInfo,
-    old: list[ContainerInfo],
-    replacement: Replacement,
-    host: ContainerHost,
-    journal: Effects,
-    log: Log,
+def _one_by_one(
+    strategy: Strategy, replacement: Replacement, new: list[ContainerInfo], old: list[ContainerInfo], scene: Scene
 ) -> float:
-    for container in old:
-        log(f"stopping {container.name}")
-        with journal.effect("run", "stop", container.name):
-            host.stop(container.id, replacement.spec.stop_timeout)
-    log(f"starting {new.name}")
-    with journal.effect("run", "start", new.name):
-        _start(new, replacement.spec, host)
-    with journal.effect("run", "health", new.name):
-        return await_healthy(host, new.id, replacement.health)
+    """Replace the replicas in turn; `new` grows with them. Seconds of the first one's boot."""
+    if replacement.replicas > 1:
+        with scene.journal.effect("run", "replicas", str(replacement.replicas)):
+            pass  # so that a recovery knows when all of them are there
+    boot_seconds = 0.0
+    staying = list(old)
+    while True:
+        last = len(new) == replacement.replicas
+        going = staying if last else staying[:1]
+        staying = staying[len(going) :]
+        booted = strategy.prepare(new[-1])
+        booted += strategy.switch(new, staying, going)
+        for container in going:
+            strategy.drain(container)
+            strategy.retire(container)
+        boot_seconds = boot_seconds or booted
+        if last:
+            strategy.finish(new, [])
+            return boot_seconds
+        new.append(_prepare(replacement, new, scene.host, scene.journal))
 
 
-def _start(new: ContainerInfo, spec: ContainerSpec, host: ContainerHost) -> None:
-    try:
-        host.start(new.id)
-    except ContainerError as error:
-        for port in spec.ports:
-            holder = host.publishing(port)
-            if holder is not None and holder.id != new.id:
-                raise ContainerError(
-                    f"port {port.host} is taken by the container {holder.name}; stop it, or publish another port"
-                ) from error
-        raise
-
-
-def _undo(
-    new: ContainerInfo,
-    old: list[ContainerInfo],
-    replacement: Replacement,
-    host: ContainerHost,
-    journal: Effects,
-    log: Log,
+def _put_right(
+    strategy: Strategy, new: list[ContainerInfo], old: list[ContainerInfo], failure: BaseException, scene: Scene
 ) -> None:
-    """Put everything back as it was."""
-    if replacement.kept is None:
-        with journal.effect("run", "remove", new.name):
-            host.remove(new.id)
-    else:
-        with journal.effect("run", "stop", new.name):
-            host.stop(new.id, replacement.spec.stop_timeout)
-    for container in old:
-        restore(container, host, journal)
-        log(f"{container.name} serves again")
+    """After a failure the old ones serve again, unless the settings say to leave everything as it is."""
+    if isinstance(failure, UnhealthyError) and scene.on_failure == "off":
+        scene.log(f"warning: {new[-1].name} stays as it is, as run.on-failure is off")
+        return
+    try:
+        strategy.undo(new, old, {container.id for container in new if container.started})
+    except DockwrightError as undoing:
+        raise HalfDoneError(failure, undoing) from failure
 
 
-def _retire(replacement: Replacement, new: ContainerInfo, host: ContainerHost, journal: Effects) -> None:
-    stopped = [found for found in host.find({SLOT: replacement.slot}) if not found.running and found.id != new.id]
-    stopped.sort(key=lambda found: found.finished or found.created, reverse=True)
-    for surplus in stopped[max(0, replacement.keep) :]:
-        with journal.effect("run", "remove", surplus.name):
-            host.remove(surplus.id)
+def _retire(replacement: Replacement, new: list[ContainerInfo], host: ContainerHost, journal: Effects) -> None:
+    """Keep the stopped containers of so many deployments, and remove those of earlier ones."""
+    ours = {container.id for container in new}
+    stopped = [one for one in application(host, replacement.slot) if not one.running and one.id not in ours]
+    stopped.sort(key=lambda one: one.finished or one.created, reverse=True)
+    groups: dict[tuple[str, str], list[ContainerInfo]] = {}
+    for one in stopped:
+        group = (one.labels.get(DEPLOYMENT, ""), one.labels.get(SPECIFICATION, ""))
+        groups.setdefault(group, []).append(one)
+    for surplus in list(groups.values())[max(0, replacement.keep) :]:
+        for one in surplus:
+            with journal.effect("run", "remove", one.name):
+                host.remove(one.id)

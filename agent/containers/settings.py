@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from agent.containers.cutover import Cutover, OnFailure, Recreate, shaped
 from agent.containers.health import HealthSettings
 from agent.containers.labels import CONFIGURATION, RUN, SPECIFICATION
 from agent.containers.notation import NetworkSettings, parse_networks, parse_ports, parse_size, parse_volume
@@ -62,6 +63,9 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     health: HealthSettings = HealthSettings()
     keep: int = 3
     """How many stopped predecessors stay for a rollback."""
+    cutover: Cutover = Recreate()
+    replicas: int = 1
+    on_failure: OnFailure = "rollback"
 
     def specification(self, image: str, suffix: str, labels: Mapping[str, str]) -> ContainerSpec:
         """The container for one deployment. Its name is deterministic, so that making it again is harmless.
@@ -97,9 +101,10 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             credential_spec=self.credential_spec,
             labels=self.labels,
         )
+        bare = shaped(bare, self.cutover, self.replicas, self.on_failure)
         judged = msgspec.json.encode(self.health).decode()
         own = {SPECIFICATION: _hash(bare, labels.get(CONFIGURATION, image), judged), RUN: judged}
-        return replace(bare, labels={**self.labels, **labels, **own})
+        return replace(bare, labels={**bare.labels, **labels, **own})
 
 
 def _check(settings: RunSettings) -> None:
