@@ -1,60 +1,151 @@
-"""How packages are installed: without questions, and after whoever holds apt's locks."""
+"""Installing the agent, on a throw-away view of this machine: its files change, the machine's do not."""
 
 from __future__ import annotations
 
+import configparser
 import os
+import signal
+import subprocess
+import zipfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from socket import socket
 
 import pytest
 
+from agent.commands.installing import own_wheel
+from agent.engine.shell import ByteSink, Command
 from agent.errors import HostError
-from linux.sandbox.install import install, program
+from agent.host import OperatingSystem
+from linux.install import install, uninstall
+
+ROOT = Path(__file__).parents[2]
+_OVERLAY = """
+for place in etc opt var/lib home; do
+    mkdir -p {scratch}/$place/upper {scratch}/$place/work
+    mount -t overlay overlay -o lowerdir=/$place,upperdir={scratch}/$place/upper,workdir={scratch}/$place/work /$place
+done
+touch {scratch}/ready
+exec sleep 1000
+"""
+
+
+class NamespaceShell:
+    """A Shell in a mount namespace where /etc, /opt and /var/lib are written to a scratch folder."""
+
+    url = "ssh://scratch"
+    address = "127.0.0.1"
+    operating_system: OperatingSystem = "linux"
+
+    def __init__(self, process: int) -> None:
+        self._enter = ["nsenter", f"--mount=/proc/{process}/ns/mnt", "--"]
+
+    def run(self, command: Command, output: ByteSink, error: ByteSink) -> int:
+        given = b"".join(command.standard_input or ())
+        ended = subprocess.run([*self._enter, *command.arguments], input=given, capture_output=True, check=False)
+        output(ended.stdout)
+        error(ended.stderr)
+        return ended.returncode
+
+    def text(self, *arguments: str) -> str:
+        out = bytearray()
+        assert self.run(Command(arguments=arguments), out.extend, lambda _data: None) == 0
+        return out.decode()
+
+    def open(self, command: Command) -> socket:
+        raise AssertionError(f"nothing is opened: {command}")
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 @pytest.fixture
-def apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder whose `apt-get` runs `script` and writes its arguments down."""
-    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    return tmp_path
+def scratch_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NamespaceShell]:
+    scratch = tmp_path_factory.mktemp("scratch")
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", scratch], check=True)
+    command = ["unshare", "--mount", "--propagation", "private", "sh", "-ec", _OVERLAY.format(scratch=scratch)]
+    process = subprocess.Popen(command, start_new_session=True)
+    try:
+        while not (scratch / "ready").exists():
+            assert process.poll() is None, "the namespace could not be made"
+        yield NamespaceShell(process.pid)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        subprocess.run(["umount", scratch], check=True)
 
 
-def script(folder: Path, body: str) -> None:
-    path = folder / "apt-get"
-    path.write_text(f'#!/bin/sh\necho "$DEBIAN_FRONTEND: $*" >> {folder}/asked\n{body}\n', encoding="utf-8")
-    path.chmod(0o755)
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return own_wheel(tmp_path_factory.mktemp("wheel"))
 
 
-def asked(folder: Path) -> list[str]:
-    return (folder / "asked").read_text(encoding="utf-8").splitlines()
+def test_wheel_holds_all_that_an_agent_needs(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    for wanted in (
+        "agent/cli/main.py",
+        "steps/source_image/__init__.py",
+        "linux/dockwright.service",
+        "windows/iis/site.py",
+    ):
+        assert wanted in names
+    assert not [name for name in names if name.startswith("tests/")]
 
 
-def test_lists_are_refreshed_and_nothing_is_asked(apt: Path) -> None:
-    script(apt, "exit 0")
-    said: list[str] = []
-    install(["docker.io", "iptables"], said.append)
-    assert said == ["installing docker.io iptables"]
-    assert asked(apt) == [
-        "noninteractive: -q -o DPkg::Lock::Timeout=300 update",
-        "noninteractive: -q -o DPkg::Lock::Timeout=300 install --yes --no-install-recommends -- docker.io iptables",
-    ]
+@pytest.mark.system
+@pytest.mark.timeout(600)
+def test_agent_is_installed_again_and_taken_away(scratch_machine: NamespaceShell, wheel: Path) -> None:
+    told: list[str] = []
+    known = install(scratch_machine, wheel, told.append, service=False)
+    assert "thumbprint" in known
+    assert scratch_machine.text("/opt/dockwright/bin/dockwright", "--version").startswith("dockwright ")
+    assert not Path("/opt/dockwright").exists()
+    assert scratch_machine.text("stat", "-c", "%U %a", "/var/lib/dockwright").split() == ["dockwright", "700"]
+    writable = scratch_machine.text("find", "/opt/dockwright", "-perm", "/022", "-not", "-type", "l")
+    assert writable == ""
+    uninstall(scratch_machine, told.append)
+    assert scratch_machine.text("sh", "-c", "ls /opt; ls /var/lib/dockwright").split().count("service") == 1
+    uninstall(scratch_machine, told.append, purge=True)
+    assert scratch_machine.text("sh", "-c", "ls -d /var/lib/dockwright 2>/dev/null || true") == ""
 
 
-def test_another_apt_is_waited_for(apt: Path) -> None:
-    script(apt, f"[ $(wc -l < {apt}/asked) -gt 2 ] || {{ echo 'E: Could not get lock /var/lib/apt'; exit 100; }}")
-    pauses: list[float] = []
-    install(["x"], lambda _line: None, pauses.append)
-    assert pauses == [2, 2]
-    assert len(asked(apt)) == 4
+def test_wheel_that_cannot_be_installed_leaves_nothing_in_place(
+    scratch_machine: NamespaceShell, tmp_path: Path
+) -> None:
+    broken = tmp_path / "dockwright-9-py3-none-any.whl"
+    broken.write_bytes(b"not a wheel")
+    with pytest.raises(HostError, match="cannot install the agent"):
+        install(scratch_machine, broken, lambda _text: None, service=False)
+    assert scratch_machine.text("sh", "-c", "ls -d /opt/dockwright 2>/dev/null || true") == ""
 
 
-def test_failure_shows_apts_last_words(apt: Path) -> None:
-    script(apt, "echo one; echo 'E: Unable to locate package x' >&2; exit 100")
-    with pytest.raises(HostError, match="apt-get update failed; install it by hand") as failed:
-        install(["x"], lambda _line: None)
-    assert failed.value.output == ("one", "E: Unable to locate package x")
+class _Missing(NamespaceShell):
+    """A machine without something."""
+
+    def __init__(self, program: str) -> None:
+        self._program = program
+
+    def run(self, command: Command, output: ByteSink, error: ByteSink) -> int:
+        if list(command.arguments)[-1] == "-u":
+            output(b"0\n")
+            return 0
+        error(f"{self._program} is not installed\n".encode())
+        return 3
 
 
-def test_program_is_found_where_only_root_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert program("no-such-program") is None
-    assert program("useradd") == "/usr/sbin/useradd"
+@pytest.mark.parametrize("program", ["python3", "docker"])
+def test_what_is_missing_there_is_told(program: str, wheel: Path) -> None:
+    with pytest.raises(HostError, match=f"cannot prepare the host: {program} is not installed"):
+        install(_Missing(program), wheel, lambda _text: None)
+
+
+def test_unit_lets_running_deployments_live_and_the_agent_do_little_else() -> None:
+    unit = configparser.ConfigParser(interpolation=None, strict=False)
+    unit.optionxform = str  # type: ignore[assignment, method-assign]
+    unit.read(ROOT / "linux" / "dockwright.service")
+    service = unit["Service"]
+    assert service["KillMode"] == "process"
+    assert service["Restart"] == "always"
+    assert service["User"] == "dockwright"
+    hardened: Sequence[str] = ("NoNewPrivileges", "ProtectHome", "PrivateTmp", "RestrictSUIDSGID")
+    assert all(service[name] == "yes" for name in hardened)
