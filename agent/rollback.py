@@ -29,6 +29,7 @@ from agent.plugins import connect
 from agent.recovery import recover
 from agent.registry import ImageReference, find_credentials
 from agent.report import Report
+from agent.serving import serving_order
 from agent.step import Outcome
 
 STAGES = ("run",)
@@ -62,26 +63,6 @@ def rollback(request: RollbackRequest, report: Report) -> Outcome:
     for name, value in outcome.outputs.items():
         report.set_variable(name, value)
     return outcome
-
-
-def serving_order(runs: list[RunRecord]) -> list[RunRecord]:
-    """The deployments one could go back through, the current one last. `runs` come newest first.
-
-    A deployment goes on top; a rollback takes off everything above the one it went back to.
-    """
-    order: list[RunRecord] = []
-    for run in reversed(runs):
-        if run.state != "succeeded" or not run.container or run.kind not in (*DEPLOYED, "rollback"):
-            continue
-        if run.kind in DEPLOYED:
-            order = [*(kept for kept in order if kept.id != run.id), run]
-            continue
-        index = next((i for i, kept in enumerate(order) if str(kept.number) == run.target), None)
-        if index is not None:
-            order = order[: index + 1]
-        else:
-            order += [other for other in runs if str(other.number) == run.target]
-    return order
 
 
 def _slot(request: RollbackRequest, journal: Journal) -> str:

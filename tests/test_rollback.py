@@ -7,7 +7,8 @@ from agent.errors import InputError
 from agent.host import HostAddress
 from agent.journal import Journal, NewRun, State
 from agent.report import open_report
-from agent.rollback import RollbackRequest, rollback, serving_order
+from agent.rollback import RollbackRequest, rollback
+from agent.serving import serving_order
 
 
 class History:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,15 +18,17 @@ import msgspec
 from agent.commands.owned import ACTIVE, ended, owned, slot_of
 from agent.containers import CONFIGURATION, DEPLOYMENT, SLOT
 from agent.containers.labels import ROLE
-from agent.errors import DockwrightError
+from agent.errors import DockwrightError, InputError
 from agent.host import ContainerHost, ContainerInfo, HostAddress, ImageInfo
-from agent.journal import DEPLOYED, Journal, NewRun, RunEntry, RunRecord
+from agent.journal import Journal, NewRun, RunEntry, RunRecord
 from agent.labels import BASE
 from agent.lock import slot_lock
 from agent.plugins import connect
 from agent.recovery import recover
+from agent.registry import ImageReference
 from agent.report import Report
 from agent.report.wording import size
+from agent.serving import serving_order
 
 KEEP = 3
 
@@ -68,7 +70,7 @@ def surplus(
     containers: Sequence[ContainerInfo], images: Sequence[ImageInfo], runs: Sequence[RunRecord], keep: int
 ) -> list[Surplus]:
     """What may go of all this; `runs` come newest first."""
-    going = [*_surplus_containers(containers, keep)]
+    going = [*_surplus_containers(containers, _Needed(runs, keep), keep)]
     gone = {one.id for one in going}
     staying = [found for found in containers if found.id not in gone]
     return [*going, *_surplus_images(images, staying, runs, keep)]
@@ -86,12 +88,14 @@ def pruned_lines(found: Sequence[Surplus], *, applied: bool) -> list[str]:
     return [*lines, f"removed {total}" if applied else f"would remove {total}; add --yes to do it"]
 
 
-def _surplus_containers(containers: Iterable[ContainerInfo], keep: int) -> Iterator[Surplus]:
+def _surplus_containers(containers: Iterable[ContainerInfo], needed: _Needed, keep: int) -> Iterator[Surplus]:
     for slot, members in _by_slot(containers).items():
         stopped = [found for found in members if found.state in ("exited", "dead") and ROLE not in found.labels]
         stopped.sort(key=ended, reverse=True)
         serves = any(found.state in ACTIVE and ROLE not in found.labels for found in members)
         for found in stopped[keep if serves else keep + 1 :]:
+            if (slot, found.labels.get(DEPLOYMENT, "")) in needed.deployments:
+                continue
             reason = f"stopped, and more than {keep} are kept" if keep else "stopped, and none are to be kept"
             yield Surplus(kind="container", slot=slot, names=(found.name,), id=found.id, reason=reason)
 
@@ -115,7 +119,7 @@ def _surplus_images(
         is_base = any(digest.rpartition("@")[2] in bases or digest in bases for digest in image.digests)
         if image in held or is_base or image.id in bases or slot not in needed.slots:
             continue
-        tags = tuple(tag for tag in image.tags if tag in needed.made)
+        tags = tuple(tag for tag in image.tags if _normal(tag) in needed.made)
         if tags == image.tags:
             reason = "no container has it, and no rollback goes back so far"
             names = tags or (image.id,)
@@ -127,25 +131,34 @@ class _Needed:
 
     def __init__(self, runs: Sequence[RunRecord], keep: int) -> None:
         self.slots = {run.slot for run in runs}
-        self.made = {run.image for run in runs if run.image}
-        self._deployments = {run.id for run in runs if run.state in ("running", "half-done")}
-        good: dict[str, dict[str, RunRecord]] = {}
-        for run in runs:
-            if run.state == "succeeded" and run.kind in DEPLOYED:
-                good.setdefault(run.slot, {}).setdefault(run.id, run)
-        kept = [run for of_slot in good.values() for run in list(of_slot.values())[: keep + 1]]
-        kept += [run for run in runs if run.state in ("running", "half-done")]
-        rollbacks: Mapping[str, RunRecord] = {run.slot: run for run in reversed(runs) if run.kind == "rollback"}
-        kept += rollbacks.values()
-        self._references = {run.image for run in kept if run.image}
-        self._configurations = {run.configuration for run in kept if run.configuration}
+        self.made = {_normal(run.image) for run in runs if run.image}
+        unfinished = [run for run in runs if run.state in ("running", "half-done")]
+        served = [run for slot in self.slots for run in _last_served(slot, runs, keep)]
+        self.deployments = {(run.slot, run.id) for run in served}
+        """(slot, deployment) that serves or that a rollback could go back to."""
+        self._unfinished = {run.id for run in unfinished}
+        self._references = {_normal(run.image) for run in (*unfinished, *served) if run.image}
+        self._configurations = {run.configuration for run in (*unfinished, *served) if run.configuration}
 
     def holds(self, image: ImageInfo) -> bool:
         return (
-            not self._references.isdisjoint(image.tags)
+            not self._references.isdisjoint(map(_normal, image.tags))
             or image.labels.get(CONFIGURATION, "") in self._configurations
-            or image.labels.get(DEPLOYMENT, "") in self._deployments
+            or image.labels.get(DEPLOYMENT, "") in self._unfinished
         )
+
+
+def _last_served(slot: str, runs: Sequence[RunRecord], keep: int) -> list[RunRecord]:
+    """What serves by the journal, and the `keep` before it."""
+    return serving_order([run for run in runs if run.slot == slot])[-(keep + 1) :]
+
+
+def _normal(reference: str) -> str:
+    """`app:1` and `docker.io/library/app:1` are one; what is no reference stays as it is."""
+    try:
+        return str(ImageReference.parse(reference))
+    except InputError:
+        return reference
 
 
 def _pruned(
