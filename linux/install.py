@@ -31,7 +31,7 @@ _PREPARE = f"""
 set -eu
 {_PYTHON}
 command -v "$python" >/dev/null || {{ echo 'python3 is not installed' >&2; exit 3; }}
-"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {{ echo 'python3 is older than 3.11' >&2; exit 3; }}
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {{ echo 'python3 is too old' >&2; exit 3; }}
 "$python" -c 'import ensurepip, venv' 2>/dev/null || {{ echo 'python3-venv is not installed' >&2; exit 3; }}
 command -v docker >/dev/null || {{ echo 'docker is not installed' >&2; exit 3; }}
 id {USER} >/dev/null 2>&1 || useradd --system --home-dir {HOME} --shell /usr/sbin/nologin {USER}
