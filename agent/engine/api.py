@@ -16,11 +16,13 @@ import msgspec
 
 from agent.engine import live_output, translate, wire
 from agent.engine.build_context import single_file_context, stream_context
-from agent.engine.build_output import Source, build_failure, decode_events, follow_build
+from agent.engine.build_names import check_names
+from agent.engine.build_output import Source, build_failure, decode_events, follow_build, read_source
 from agent.engine.container_logs import last_lines
 from agent.engine.dockerfile import instructions, label_dockerfile
 from agent.engine.failures import absent, explanation, is_timeout, registry_refusal, translated
 from agent.engine.networks import join, require_networks
+from agent.engine.time_limit import SILENCE, TimeLimit
 from agent.engine.transfer import follow_transfer
 from agent.engine.translate import checked_container, checked_image
 from agent.errors import BuildError, ContainerError, DockwrightError, HostError, RegistryError
@@ -39,9 +41,6 @@ from agent.host import (
 if TYPE_CHECKING:
     from docker import APIClient
     from requests import Response
-
-BUILD_SILENCE = 3600
-"""Seconds in which a build may print nothing: a compiler may be busy."""
 
 TRANSFER_SILENCE = 600
 """Seconds without progress after which a pull or a push is given up."""
@@ -104,17 +103,12 @@ class EngineHost:
         return image
 
     def build(self, request: BuildRequest, output: LineSink) -> ImageInfo:
-        source = _source(request)
+        check_names(request)
         for tag in request.tags:
             checked_image(tag)
-        header = {"Content-Type": "application/x-tar", **translate.auth_table_header(request.credentials)}
-        context = stream_context(request.context, request.dockerfile)
-        with self._calls(f"build {request.dockerfile}", BuildError):
-            parameters = translate.build_parameters(request)
-            with self._posted("/build", parameters, header, silence=BUILD_SILENCE, body=context) as response:
-                if message := _refusal(response):
-                    raise build_failure(source, 0, wire.Event(error=message), ())
-                built = follow_build(_events(response), source, output)
+        source = read_source(request)
+        by_buildkit = bool(request.secrets) or (source.wants_buildkit and self._may_use_buildkit(request))
+        built = (self._built_by_buildkit if by_buildkit else self._built)(request, source, output)
         if request.labels:
             built = self._labelled(built, request.labels)
         for tag in request.tags:
@@ -123,6 +117,39 @@ class EngineHost:
         if image is None:
             raise BuildError(f"{self._url}: the image {built} vanished after its build; build it again")
         return image
+
+    def _built(self, request: BuildRequest, source: Source, output: LineSink) -> str:
+        header = {"Content-Type": "application/x-tar", **translate.auth_table_header(request.credentials)}
+        context = stream_context(request.context, request.dockerfile)
+        parameters = translate.build_parameters(request)
+        limit = TimeLimit(request)
+        with (
+            self._calls(f"build {request.dockerfile}", BuildError),
+            limit.held(),
+            self._posted("/build", parameters, header, silence=limit.silence, body=context) as response,
+        ):
+            if message := _refusal(response):
+                raise build_failure(source, 0, wire.Event(error=message), ())
+            return follow_build(decode_events(limit.chunks(response)), source, output)
+
+    def _may_use_buildkit(self, request: BuildRequest) -> bool:
+        from agent.engine.buildkit import can_build_here
+
+        return not request.memory and can_build_here(self._url) and self.platform().os == "linux"
+
+    def _built_by_buildkit(self, request: BuildRequest, source: Source, output: LineSink) -> str:
+        from agent.engine.build_cache import contexts, remove_contexts
+        from agent.engine.buildkit import build_with_buildkit
+
+        if self.platform().os == "windows":
+            raise HostError(f"{self._url}: Windows engines have no BuildKit, and so no build secrets; do without")
+        with self._calls("read its build cache", HostError):
+            before = contexts(self._client)
+        try:
+            return build_with_buildkit(request, source, self._url, output)
+        finally:
+            with self._calls("tidy its build cache", HostError):
+                remove_contexts(self._client, before)
 
     def _labelled(self, image: str, labels: Mapping[str, str]) -> str:
         """The image with labels. The classic builder takes a step, and a container, for each label it is given
@@ -134,7 +161,7 @@ class EngineHost:
         body = iter([single_file_context("Dockerfile", dockerfile.encode())])
         with (
             self._calls(f"label {image}", BuildError),
-            self._posted("/build", {"rm": "1", "forcerm": "1"}, header, silence=BUILD_SILENCE, body=body) as response,
+            self._posted("/build", {"rm": "1", "forcerm": "1"}, header, silence=SILENCE, body=body) as response,
         ):
             if message := _refusal(response):
                 raise build_failure(source, 0, wire.Event(error=message), ())
@@ -292,7 +319,7 @@ class EngineHost:
         parameters: Mapping[str, str],
         headers: Mapping[str, str],
         *,
-        silence: int,
+        silence: float,
         body: Iterable[bytes] = (),
     ) -> Iterator[Response]:
         """The answer as it streams in. Leaving early hangs up, upon which the engine stops what it does."""
@@ -339,16 +366,6 @@ class EngineHost:
     def _guarded(self, chunks: Iterable[bytes], doing: str) -> Iterator[bytes]:
         with self._calls(doing, ContainerError):
             yield from chunks
-
-
-def _source(request: BuildRequest) -> Source:
-    path = request.context / request.dockerfile
-    try:
-        with path.open("rb") as file:
-            text = file.read(1_000_000).decode("utf-8", "replace")
-    except OSError as error:
-        raise BuildError(f"{path}: the Dockerfile cannot be read ({error.strerror})") from error
-    return Source(dockerfile=request.dockerfile, instructions=tuple(instructions(text)))
 
 
 def _events(response: Response) -> Iterator[wire.Event]:

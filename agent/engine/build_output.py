@@ -9,18 +9,19 @@ from dataclasses import dataclass
 
 import msgspec
 
-from agent.engine.dockerfile import Instruction
+from agent.engine.dockerfile import Instruction, instructions
 from agent.engine.failures import one_line
 from agent.engine.wire import Aux, Event
 from agent.errors import BuildError, DockwrightError, StorageError
-from agent.host import LineSink
+from agent.host import BuildRequest, LineSink
 
 _LONGEST_LINE = 16 * 1024
 _LONGEST_MESSAGE = 4 * 1024 * 1024
 _LINES_KEPT = 40
 _STEP = re.compile(r"Step (\d+)/\d+ : ")
 _BUILT = re.compile(r"Successfully built ([0-9a-f]{6,64})\s*\Z")
-_EXIT = re.compile(r"The command '.*' returned a non-zero code: (\d+)", re.DOTALL)
+_EXIT = re.compile(r"The command '.*' returned a non-zero code: (\d+)|exit code: (\d+)\s*\Z", re.DOTALL)
+_MODERN = ("--mount=", "--network=", "--security=", "--link", "--chmod=", "--parents", "--exclude=")
 _SYNTAX = re.compile(r"dockerfile parse error (?:on )?line (\d+): (.*)", re.IGNORECASE | re.DOTALL)
 
 
@@ -30,6 +31,25 @@ class Source:
 
     dockerfile: str
     instructions: tuple[Instruction, ...]
+
+    @property
+    def wants_buildkit(self) -> bool:
+        """Whether it speaks of what the classic builder does not know."""
+        return any(
+            instruction.bodies or any(word.startswith(_MODERN) for word in instruction.words[:8])
+            for instruction in self.instructions
+            if instruction.keyword in ("RUN", "COPY", "ADD")
+        )
+
+
+def read_source(request: BuildRequest) -> Source:
+    path = request.context / request.dockerfile
+    try:
+        with path.open("rb") as file:
+            text = file.read(1_000_000).decode("utf-8", "replace")
+    except OSError as error:
+        raise BuildError(f"{path}: the Dockerfile cannot be read ({error.strerror})") from error
+    return Source(dockerfile=request.dockerfile, instructions=tuple(instructions(text)))
 
 
 def follow_build(messages: Iterable[Event], source: Source, output: LineSink) -> str:
@@ -105,7 +125,7 @@ def _place(source: Source, step: int) -> str:
 
 def _reason(text: str) -> str:
     exited = _EXIT.search(text)
-    return f"exited with {exited[1]}" if exited else one_line(text)
+    return f"exited with {exited[1] or exited[2]}" if exited else one_line(text)
 
 
 class _Lines:

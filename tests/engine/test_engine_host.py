@@ -109,6 +109,28 @@ def test_arguments_target_and_other_dockerfile_reach_the_build(
     assert engine_host.build(request, no_lines).labels["v"] == "a b"
 
 
+def test_memory_limit_reaches_the_instruction(engine_host: ContainerHost, context: Path) -> None:
+    with (context / "Dockerfile").open("a", encoding="utf-8") as dockerfile:
+        dockerfile.write("RUN cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max; true\n")
+    lines: list[str] = []
+    engine_host.build(BuildRequest(context=context, tags=(), memory=64 * 1024 * 1024), lines.append)
+    assert str(64 * 1024 * 1024) in lines
+
+
+def test_time_limit_cancels_the_build(engine_host: ContainerHost, context: Path) -> None:
+    with (context / "Dockerfile").open("a", encoding="utf-8") as dockerfile:
+        dockerfile.write("RUN sleep 100; true\n")
+    with pytest.raises(BuildError, match=r"^Dockerfile: the build had not ended after 1 s and was cancelled; raise"):
+        engine_host.build(BuildRequest(context=context, tags=(), timeout=1), no_lines)
+    with (context / "Dockerfile").open("a", encoding="utf-8") as dockerfile:
+        dockerfile.write("RUN while true; do echo busy; done\n")
+    (context / "Dockerfile").write_text(
+        (context / "Dockerfile").read_text(encoding="utf-8").replace("sleep 100", "sleep 0"), encoding="utf-8"
+    )
+    with pytest.raises(BuildError, match="not ended after 1 s and was cancelled"):
+        engine_host.build(BuildRequest(context=context, tags=(), timeout=1), no_lines)
+
+
 def test_environment_volumes_and_network_reach_the_container(
     engine_host: ContainerHost, base_image: str, unique_name: Callable[[str], str], tmp_path: Path
 ) -> None:
