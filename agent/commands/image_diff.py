@@ -195,8 +195,11 @@ def _file_line(difference: FileDifference) -> str:
     if before is None or after is None:
         state = before or after
         return f"{difference.kind:<8} {difference.path}  {_described(state)}" if state else difference.path
-    if difference.same_content and _described(before) == _described(after):
-        return f"changed  {difference.path}  owner {before.uid}:{before.gid} -> {after.uid}:{after.gid}"
+    if _described(before) == _described(after):
+        owners = f"owner {before.uid}:{before.gid} -> {after.uid}:{after.gid}"
+        return (
+            f"changed  {difference.path}  {owners if difference.same_content else 'another content of the same size'}"
+        )
     return f"changed  {difference.path}  {_described(before)} -> {_described(after)}"
 
 

@@ -142,10 +142,12 @@ def _layer(number: int, layer: Descriptor) -> Component:
         type=ComponentType.FILE,
         name=f"layer {number}",
         version=layer.digest,
-        mime_type=layer.media_type,
         bom_ref=f"layer:{number}:{layer.digest}",
         hashes=_hashes(layer.digest),
-        properties=[Property(name="dockwright:layer:size", value=str(layer.size))],
+        properties=[
+            Property(name="dockwright:layer:media-type", value=layer.media_type),
+            Property(name="dockwright:layer:size", value=str(layer.size)),
+        ],
     )
 
 

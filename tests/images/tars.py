@@ -58,15 +58,18 @@ class Image:
         self.os: OperatingSystem = os
         self.read: list[int] = []
 
-    def find(self, *globs: str) -> Found:
-        layers = Layers(
+    @property
+    def layers(self) -> Layers:
+        return Layers(
             descriptors=self.descriptors,
             read=self._chunks,
             os=self.os,
             cache=LayerCache(self.folder / "cache"),
             log=lambda _line: None,
         )
-        return find_files(layers, globs, compile_glob)
+
+    def find(self, *globs: str) -> Found:
+        return find_files(self.layers, globs, compile_glob)
 
     def contents(self, *globs: str) -> dict[str, str]:
         return {file.path: file.content.decode() for file in self.find(*globs).files}
