@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from agent.containers import Scene, await_healthy, label_health, serving, shape_of, strategy_for
+from agent.containers.once import remove_once
 from agent.errors import ContainerError
 from agent.host import ContainerHost, ContainerInfo
 from agent.journal import EffectRecord, Journal, RunRecord
@@ -19,11 +20,20 @@ Log = Callable[[str], None]
 def recover(slot: str, journal: Journal, connect: Callable[[], ContainerHost], log: Log) -> None:
     """Finish or undo every run of the slot that died, the newest first. The host is reached for only if need be."""
     died = journal.unfinished(slot)
-    if not died:
+    if not any(_touches_host(record, journal) for record in died):
+        for record in died:
+            journal.entry(record).finish("interrupted", "the run died before it had changed anything on a host")
         return
     host = connect()
+    for name in remove_once(slot, host):
+        log(f"{name} was made for a run that had died; it is gone")
     for record in died:
         _recover(record, journal, host, log)
+
+
+def _touches_host(record: RunRecord, journal: Journal) -> bool:
+    """A step that changes files of its own machine only (their effects are of the stage `files`) needs no host."""
+    return any(effect.stage != "files" for effect in journal.effects(record))
 
 
 def _recover(record: RunRecord, journal: Journal, host: ContainerHost, log: Log) -> None:

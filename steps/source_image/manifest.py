@@ -57,7 +57,7 @@ class SourceImage:
         if inputs.registry_username:
             credentials = Credentials(username=inputs.registry_username, password=inputs.registry_password)
         return cls(
-            source=_listed(inputs.source, context.packages),
+            source=find_source(inputs.source, context.packages),
             registry=inputs.registry,
             repository=inputs.image,
             credentials=credentials,
@@ -88,20 +88,21 @@ def read_recipe(package: AcquiredPackage, source: SourceImage, context: StepCont
     )
 
 
+def find_source(name: str, packages: tuple[PackageReference, ...]) -> PackageReference:
+    """The package of that name. InputError if the bundle lists none such."""
+    for reference in packages:
+        if reference.name.lower() == name.lower():
+            return reference
+    known = tuple(reference.name for reference in packages)
+    raise InputError(f"step.yaml: inputs.source: no package is named '{name}' under packages{closest(name, known)}")
+
+
 def image_reference(source: SourceImage, version: str, context: StepContext) -> ImageReference:
     """`registry/repository:{release}-deployments-{number}`; a run without a release has the package's version."""
     release = context.deployment.release or version
     tag = tag_from(f"{release}-{context.deployment.suffix}")
     prefix = f"{source.registry}/" if source.registry else ""
     return ImageReference.parse(f"{prefix}{source.repository}:{tag}")
-
-
-def _listed(name: str, packages: tuple[PackageReference, ...]) -> PackageReference:
-    for reference in packages:
-        if reference.name.lower() == name.lower():
-            return reference
-    known = tuple(reference.name for reference in packages)
-    raise InputError(f"step.yaml: inputs.source: no package is named '{name}' under packages{closest(name, known)}")
 
 
 def _released(reference: PackageReference, packages: tuple[PackageReference, ...]) -> PackageReference:

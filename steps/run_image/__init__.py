@@ -1,0 +1,95 @@
+"""The step `run-image`: an image for one run, for a runbook's task or a test suite.
+
+acquire → extract → transform → build → run, and then nothing of it is left on the host. Or an image that is there
+already is run. Either runs its own command, or a script inside.
+"""
+
+from __future__ import annotations
+
+from agent.containers.once import OneOff, leaving_nothing, run_once
+from agent.errors import ProgramError
+from agent.images import ImageRequest, build
+from agent.plan import Plan
+from agent.registry import ImageReference, find_credentials
+from agent.scripts import Listener
+from agent.step import Outcome, StepContext
+from steps.run_image.collecting import asked_for, collect
+from steps.run_image.execution import with_script
+from steps.run_image.manifest import RunImage
+from steps.run_image.planning import describe
+from steps.run_image.specification import labels, specification
+from steps.source_image.preparation import Prepared, prepare
+
+PREPARING = ("acquire", "extract", "transform")
+
+
+class RunImageStep:
+    """Makes or takes an image, runs it to its end, and removes what was made."""
+
+    def run(self, context: StepContext) -> Outcome:
+        """The whole way, in the order of the module's second line."""
+        wanted = RunImage.from_inputs(context)
+        context.report.stages((*PREPARING, "build", "run") if wanted.source else ("pull", "run"))
+        prepared = prepare(wanted.as_source(context), context) if wanted.source else None
+        context.confirm(lambda: describe(wanted, prepared, context))
+        with leaving_nothing(context.deployment.slot, context.host, context.guard, context.report.warning):
+            if prepared is None:
+                _pull(wanted, context)
+            else:
+                _build(prepared, context)
+            return _run(wanted, prepared, context)
+
+    def plan(self, context: StepContext) -> Plan:
+        """The same way, up to the first side effect."""
+        wanted = RunImage.from_inputs(context)
+        context.report.stages(PREPARING if wanted.source else ())
+        prepared = prepare(wanted.as_source(context), context) if wanted.source else None
+        return describe(wanted, prepared, context)
+
+
+def _pull(wanted: RunImage, context: StepContext) -> None:
+    """Unless the host has it: the image stays there afterwards, as it was not made for this run."""
+    with context.report.stage("pull"):
+        if context.host.image(wanted.image) is not None:
+            context.report.detail("the host has it already")
+            return
+        credentials = find_credentials(ImageReference.parse(wanted.image).registry, wanted.credentials)
+        context.host.pull(wanted.image, credentials, context.report.transfer(f"pull {wanted.image}"))
+
+
+def _build(prepared: Prepared, context: StepContext) -> None:
+    with context.report.stage("build"):
+        request = ImageRequest(
+            tree=prepared.tree,
+            reference=str(prepared.reference),
+            settings=prepared.recipe.build,
+            identity=prepared.identity,
+            labels=labels(prepared.labels, context),
+        )
+        build(request, context.host, context.journal, context.report.output, context.report.info)
+        context.journal.note(image=str(prepared.reference), configuration=prepared.configuration)
+        context.report.detail(str(prepared.reference))
+        context.discard(prepared.tree)
+
+
+def _run(wanted: RunImage, prepared: Prepared | None, context: StepContext) -> Outcome:
+    """ProgramError, with its exit code, unless it ends with 0; what it set and left is kept either way."""
+    with context.report.stage("run"):
+        one_off = OneOff(spec=specification(wanted, prepared, context), time_limit=wanted.time_limit)
+        if wanted.script is not None:
+            system = context.host.platform().os
+            one_off = with_script(one_off, wanted.script, context.variables, system, wanted.interpreter)
+        listener = Listener(context.report)
+        code = run_once(
+            one_off,
+            context.host,
+            context.journal,
+            listener.line,
+            lambda ended: collect([*asked_for(wanted.artifacts), *listener.artifacts], ended, context),
+        )
+        listener.close()
+        if code != 0:
+            said = f": {listener.result}" if listener.result else "; see what it printed"
+            raise ProgramError(f"{one_off.spec.name} ended with exit code {code}{said}", code)
+        context.report.detail(f"{one_off.spec.name} ended well")
+    return Outcome(outputs={**listener.outputs, "ExitCode": "0"}, told=frozenset(listener.outputs))

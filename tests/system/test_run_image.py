@@ -1,0 +1,222 @@
+"""`run-image` with the real engine: what it runs, what it hands back, and that nothing of it is left."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import tarfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from agent.containers.once import ONCE
+from agent.host import ContainerHost
+from linux.sandbox import Sandbox
+from tests.system.shop import DOCKWRIGHT, Finished, dockwright, pack
+
+SECRET = "s3cret-of-the-suite"
+STEP = """\
+step: run-image
+inputs:
+  source: Suite
+{more}
+packages: [{{name: Suite, id: Suite, version: 1.0.0}}]
+"""
+
+
+@dataclass
+class Runbook:
+    """A bundle with a source package, to be run as a runbook."""
+
+    name: str
+    folder: Path
+    sandbox: Sandbox
+    host: ContainerHost
+    more: str = ""
+    step: str = STEP
+    files: dict[str, str] = field(default_factory=dict)
+    bundled: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def home(self) -> Path:
+        return self.folder / "home"
+
+    @property
+    def slot(self) -> str:
+        return f"projects-1/environments-1/untenanted/{self.name}"
+
+    def arguments(self, number: int = 1, output: str = "json") -> list[str]:
+        bundle = self.folder / "bundle"
+        (bundle / "packages").mkdir(parents=True, exist_ok=True)
+        (bundle / "step.yaml").write_text(self.step.format(more=self.more, base=self.sandbox.base_image))
+        for name, text in self.bundled.items():
+            (bundle / name).write_text(text)
+        dockerfile = f'FROM {self.sandbox.base_image}\nCOPY . /suite\nWORKDIR /suite\nCMD ["sh", "run.sh"]\n'
+        pack(bundle / "packages" / "Suite.1.0.0.zip", {"Dockerfile": dockerfile, **self.files})
+        variables = self.folder / "variables.json"
+        known = {
+            "Octopus.RunbookRun.Id": f"RunbookRuns-{number}",
+            "Octopus.Project.Id": "Projects-1",
+            "Octopus.Environment.Id": "Environments-1",
+            "Octopus.Environment.Name": "Test",
+            "Octopus.Action.Name": self.name,
+        }
+        plain = [{"k": name, "v": value, "s": False} for name, value in known.items()]
+        variables.write_text(json.dumps([*plain, {"k": "Suite:Password", "v": SECRET, "s": True}]))
+        return [
+            *("run", str(bundle), "--host", self.sandbox.host, "--home", str(self.home)),
+            *("--variables", str(variables), "--output", output),
+        ]
+
+    def run(self, number: int = 1, output: str = "json") -> Finished:
+        return dockwright(*self.arguments(number, output))
+
+    def left(self) -> list[str]:
+        """Containers and images that were made for a run and are there still."""
+        labels = {ONCE: self.slot}
+        return [*(one.name for one in self.host.find(labels)), *(one.id for one in self.host.images(labels))]
+
+    def artifacts(self) -> dict[str, Path]:
+        return {path.name: path for path in self.home.glob("artifacts/*/*")}
+
+
+@pytest.fixture
+def runbook(
+    sandbox: Sandbox, engine_host: ContainerHost, unique_name: Callable[[str], str], tmp_path: Path
+) -> Iterator[Runbook]:
+    made = Runbook(name=unique_name("once"), folder=tmp_path, sandbox=sandbox, host=engine_host)
+    yield made
+    for container in engine_host.find({ONCE: made.slot}):
+        engine_host.remove(container.id)
+    for image in engine_host.images({ONCE: made.slot}):
+        engine_host.remove_image(image.id)
+
+
+def test_an_image_is_made_run_and_gone(runbook: Runbook) -> None:
+    runbook.more = "  transform: {substitute: [run.sh]}\n  artifacts: [/suite/report.txt, /suite/logs]\n"
+    runbook.files["run.sh"] = (
+        "echo testing in '#{Octopus.Environment.Name}'; echo fine > report.txt; mkdir logs; echo x > logs/x\n"
+        "echo \"##octopus[setVariable name='UGFzc2Vk' value='MTI=']\"\n"
+    )
+    done = runbook.run()
+    assert done.code == 0, done.stderr
+    assert done.outputs == {"Passed": "12", "ExitCode": "0"}
+    assert "testing in Test" in done.stderr
+    assert runbook.artifacts()["report.txt"].read_text() == "fine\n"
+    with tarfile.open(runbook.artifacts()["logs.tar"]) as logs:
+        assert "logs/x" in logs.getnames()
+    assert runbook.left() == []
+
+
+def test_the_exit_code_is_the_containers_and_what_it_left_is_kept(runbook: Runbook) -> None:
+    runbook.more = "  artifacts: [/suite/report.txt, /suite/none]\n"
+    runbook.files["run.sh"] = "echo 2 failed > report.txt; exit 42"
+    done = runbook.run(output="octopus")
+    assert done.code == 42
+    assert "ended with exit code 42" in done.stdout + done.stderr
+    assert "##octopus[createArtifact path=" in done.stdout
+    assert "artifact none: " in done.stdout + done.stderr
+    assert runbook.artifacts()["report.txt"].read_text() == "2 failed\n"
+    assert runbook.left() == []
+
+
+SCRIPT = """
+  run: {user: "12345:12345"}
+  script:
+    sh: |
+      set -x
+      set_octopusvariable Length "$(get_octopusvariable suite:password | wc -c)"
+      set_octopusvariable Token "derived-$(get_octopusvariable Suite:Password)" -sensitive
+      write_highlight "in $(get_octopusvariable Octopus.Environment.Name) as $(id -u)"
+      echo "the token is derived-$(get_octopusvariable Suite:Password)"
+      echo kept > /tmp/kept.txt; new_octopusartifact /tmp/kept.txt 'Kept file.txt'
+      ls -a /.dockwright | grep -q variables && exit 9
+      tr '\\0' '\\n' < /proc/self/environ | grep s3cret && exit 10
+      exit 0
+"""
+
+
+def test_a_script_runs_in_the_image_with_its_variables_and_no_one_else_sees_them(runbook: Runbook) -> None:
+    runbook.more = SCRIPT
+    runbook.files["Dockerfile"] = f"FROM {runbook.sandbox.base_image}\nRUN chmod 1777 /tmp\n"
+    done = runbook.run()
+    assert done.code == 0, done.stderr
+    assert done.outputs == {"Length": str(len(SECRET)), "Token": "********", "ExitCode": "0"}
+    assert "in Test as 12345" in done.stderr
+    assert "the token is ********" in done.stderr
+    assert SECRET not in done.stdout + done.stderr
+    assert runbook.artifacts()["Kept file.txt"].read_text() == "kept\n"
+    assert runbook.left() == []
+    for path in runbook.home.rglob("*"):
+        assert not path.is_file() or SECRET.encode() not in path.read_bytes(), path
+
+
+def test_while_it_runs_an_inspection_shows_no_secret(runbook: Runbook) -> None:
+    runbook.more = "  script: {file: wait.sh}\n"
+    runbook.bundled["wait.sh"] = "value=$(get_octopusvariable Suite:Password)\nsleep 60"
+    with subprocess.Popen([DOCKWRIGHT, *runbook.arguments()], stdout=-1, stderr=-1) as process:
+        (container,) = until(lambda: [one for one in runbook.host.find({ONCE: runbook.slot}) if one.running])
+        shown = subprocess.run(["docker", "inspect", container.id], capture_output=True, text=True, check=True).stdout
+        arguments = Path(f"/proc/{process.pid}/cmdline").read_text()
+        listing = subprocess.run(["docker", "top", container.id], capture_output=True, text=True, check=True).stdout
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+    assert "wait" not in listing or SECRET not in listing
+    assert SECRET not in shown + arguments + listing
+    assert process.returncode == 143
+    assert runbook.left() == []
+
+
+def test_its_time_is_limited(runbook: Runbook) -> None:
+    runbook.more = "  time-limit: 1\n  run: {stop-timeout: 0}\n  artifacts: [/suite/so-far]\n"
+    runbook.files["run.sh"] = "echo begun; echo half > so-far; sleep 60"
+    began = time.monotonic()
+    done = runbook.run()
+    assert (done.code, time.monotonic() - began < 30) == (9, True), done.stderr
+    assert "had not ended after 1 s and was stopped" in done.error
+    assert "begun" in done.stderr
+    assert runbook.artifacts()["so-far"].read_text() == "half\n"
+    assert runbook.left() == []
+
+
+def test_killed_in_the_middle_nothing_stays_either(runbook: Runbook) -> None:
+    runbook.files["run.sh"] = "sleep 60"
+    with subprocess.Popen(
+        [DOCKWRIGHT, *runbook.arguments()], stdout=-1, stderr=-1, start_new_session=True
+    ) as process:
+        until(lambda: [one for one in runbook.host.find({ONCE: runbook.slot}) if one.running])
+        os.killpg(process.pid, signal.SIGKILL)
+    until(lambda: not runbook.left())
+
+
+def test_an_image_that_is_there_already_is_run_and_stays(runbook: Runbook) -> None:
+    runbook.step = (
+        "step: run-image\ninputs:\n  image: {base}\n  script: {{sh: \"echo hello $1; fail_step 'not today'\"}}\n"
+    )
+    done = runbook.run()
+    assert done.code == 1
+    assert "ended with exit code 1: not today" in done.error
+    assert "hello" in done.stderr
+    assert runbook.host.image(runbook.sandbox.base_image) is not None
+    assert runbook.left() == []
+
+
+def test_an_image_without_the_interpreter_says_what_is_missing(runbook: Runbook) -> None:
+    runbook.more = "  script: {python: \"print('hello')\"}\n"
+    done = runbook.run()
+    assert done.code == 9
+    assert "python3" in done.error
+    assert runbook.left() == []
+
+
+def until(condition: Callable[[], object], seconds: float = 30) -> list:  # type: ignore[type-arg]
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "it did not come to that"
+        time.sleep(0.05)
+    return found if isinstance(found, list) else []
