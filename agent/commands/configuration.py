@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 
-from agent.errors import InputError
 from agent.images import Configured, ConfigureRequest, LayerCache, configure
 from agent.labels import LABELLED
 from agent.registry import ImageReference, RegistryClient, find_credentials
 from agent.report import Report
 from agent.report.wording import size
 from agent.transform import TransformFailure, TransformSettings, tell, transform
-from agent.transform.globs import compile_glob, normalise
-from agent.transform.settings import ConfigTransformSettings, ResolvedTransforms, settings_from
+from agent.transform.globs import compile_glob
+from agent.transform.image_paths import globs_spoken_of, in_image, path_in_image
+from agent.transform.settings import ConfigTransformSettings, settings_from
 from agent.variables import Variables
 from agent.workspace import work_folder
-
-_XML_FILES = "**/*.config"
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +49,7 @@ def configure_image(asked: Asked, variables: Variables, home: Path, report: Repo
         request = ConfigureRequest(
             base=base,
             target=target,
-            files=tuple(map(_path, asked.files)) or tuple(dict.fromkeys(_spoken_of(resolved))),
+            files=tuple(map(path_in_image, asked.files)) or globs_spoken_of(resolved),
             compile_glob=compile_glob,
             transform=lambda tree: _transform(tree, settings, variables, report),
             work=work.path,
@@ -93,32 +91,13 @@ def result_document(configured: Configured) -> dict[str, object]:
 
 
 def _settings(asked: Asked) -> TransformSettings:
-    """Never folders of this machine beside the image's: `additional_paths` is empty, whatever the variables say."""
-    return TransformSettings(
-        substitute=tuple(map(_path, asked.substitute)) or None,
-        structured=tuple(map(_path, asked.structured)) or None,
+    given = TransformSettings(
+        substitute=tuple(asked.substitute) or None,
+        structured=tuple(asked.structured) or None,
         config_transforms=ConfigTransformSettings(automatic=True) if asked.config_transforms else None,
         config_variables=True if asked.config_variables else None,
-        additional_paths=(),
     )
-
-
-def _path(glob: str) -> str:
-    """A glob relative to the image's root. InputError if it leads out of the image."""
-    glob = normalise(glob)
-    path = (glob[2:] if glob[1:2] == ":" else glob).lstrip("/")
-    if not path or ".." in PurePosixPath(path).parts:
-        raise InputError(f"{glob!r} names no files of an image; give a path in it, such as app/appsettings.json")
-    return path
-
-
-def _spoken_of(resolved: ResolvedTransforms) -> Iterator[str]:
-    """The files that the features that are on will look for."""
-    for rules in (resolved.substitute, resolved.structured):
-        for target in rules.targets if rules else ():
-            yield _path(target.pattern)
-    if resolved.config_transforms or resolved.config_variables:
-        yield _XML_FILES
+    return in_image(given)
 
 
 def _transform(tree: Path, settings: TransformSettings, variables: Variables, report: Report) -> None:
