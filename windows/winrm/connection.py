@@ -1,0 +1,133 @@
+"""Requests to one machine over as many wires as are needed at once, asked again where that is harmless."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic, sleep
+
+from agent.errors import HostError
+from windows.winrm import envelopes, failures
+from windows.winrm.target import Target
+from windows.winrm.wire import Fault, Lost, TooLarge, Wire
+
+PATIENCE = 40.0
+"""Seconds for which a machine that was there before is looked for again."""
+
+STALE_SECONDS = 60
+"""After so long without use a wire is not taken again: the machine may be about to close it."""
+
+_USUAL_KB = 500
+_SMALL_KB = 150
+_LARGEST_KB = 4096
+
+
+class Connection:
+    """Threads may share it. Each request has a wire for itself: sending never waits for receiving."""
+
+    def __init__(self, target: Target, patience: float = PATIENCE) -> None:
+        self.target = target
+        self._patience = patience
+        self._idle: list[tuple[Wire, float]] = []
+        self._lock = threading.Lock()
+        self._met = False
+        self._envelope_kb = 0
+
+    @contextmanager
+    def wire(self) -> Iterator[Wire]:
+        """A wire that nobody else uses meanwhile."""
+        wire = self._taken()
+        try:
+            yield wire
+        except (Lost, TooLarge):
+            wire.broken = True
+            raise
+        except (Fault, HostError):
+            raise
+        except BaseException:
+            wire.broken = True
+            raise
+        finally:
+            self._give_back(wire)
+
+    def ask(self, envelope: bytes, *, repeatable: bool, seconds: float = envelopes.OPERATION_SECONDS) -> bytes:
+        """The answer. What is not `repeatable` is asked again only if the machine has surely not heard of it.
+
+        Fault for a refusal, Lost when all attempts failed; HostError if the machine was never reached.
+        """
+        deadline = monotonic() + self._patience
+        pause = 0.1
+        while True:
+            try:
+                with self.wire() as wire:
+                    sealed = wire.seal(envelope)
+                    self._met = self._met or self.target.seals
+                    answer = wire.post(sealed, seconds)
+                    self._met = True
+                    return answer
+            except Fault:
+                self._met = True
+                raise
+            except Lost as lost:
+                if not self._met and lost.unheard:
+                    raise failures.unreachable(self.target, str(lost)) from lost
+                if not (repeatable or lost.unheard) or monotonic() + pause > deadline:
+                    raise
+            sleep(pause)
+            pause = min(pause * 2, 2)
+
+    def ask_once(self, envelope: bytes) -> bool:
+        """For tidying up: whether it was answered, in whatever way but a loss."""
+        try:
+            with self.wire() as wire:
+                wire.ask(envelope, 5)
+        except (Lost, TooLarge, HostError):
+            return False
+        except Fault:
+            return True
+        return True
+
+    @property
+    def room(self) -> int:
+        """Bytes of standard input that one message holds: three quarters of it, in base64, less its frame."""
+        if not self._envelope_kb:
+            self._envelope_kb = self._read_envelope_kb()
+        return (self._envelope_kb * 1024 - 2048) // 4 * 3
+
+    def shrink(self, doing: str) -> None:
+        """A message was refused as too large: send smaller ones. HostError when they are tiny already."""
+        if self._envelope_kb <= 32:
+            raise failures.too_small(self.target, doing)
+        self._envelope_kb = _SMALL_KB if self._envelope_kb > _SMALL_KB else self._envelope_kb // 2
+
+    def close(self) -> None:
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for wire, _ in idle:
+            wire.close()
+
+    def _read_envelope_kb(self) -> int:
+        """Only administrators may read it. The usual size is tried on all others."""
+        try:
+            kb = envelopes.read_envelope_kb(self.ask(envelopes.get_configuration(), repeatable=True, seconds=5))
+        except (Fault, TooLarge, ValueError):
+            return _USUAL_KB
+        return max(32, min(kb, _LARGEST_KB))
+
+    def _taken(self) -> Wire:
+        with self._lock:
+            oldest = monotonic() - STALE_SECONDS
+            while self._idle:
+                wire, used = self._idle.pop()
+                if used > oldest:
+                    return wire
+                wire.close()
+        return Wire(self.target)
+
+    def _give_back(self, wire: Wire) -> None:
+        if wire.broken:
+            wire.close()
+            return
+        with self._lock:
+            self._idle.append((wire, monotonic()))

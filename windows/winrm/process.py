@@ -1,0 +1,196 @@
+"""One program on the machine: started once, fed and listened to by requests, and surely ended."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable
+from time import monotonic, sleep
+
+from agent.engine.shell import Command
+from agent.errors import HostError
+from windows.winrm import envelopes, failures
+from windows.winrm.command_line import command_line
+from windows.winrm.connection import PATIENCE, Connection
+from windows.winrm.envelopes import Received
+from windows.winrm.shells import RemoteShell, Shells
+from windows.winrm.wire import Fault, Lost, TooLarge
+
+NOTHING = Received(output=b"", error=b"", exit_code=None)
+
+_ATTEMPTS = 3
+_GONE = (failures.NO_SUCH_SHELL, failures.ABORTED)
+_FINISHED = (failures.BROKEN_PIPE, *_GONE)
+_NOT_YET = (failures.NO_OUTPUT_YET, failures.SLOW_PROVIDER)
+_STILL_ASKED = (failures.PENDING, failures.CONCURRENCY)
+
+
+def start(connection: Connection, shells: Shells, command: Command) -> RemoteProcess:
+    """The program, running once. HostError if it cannot be started, or if nobody can say whether it was."""
+    what = " ".join(command.arguments[:2])
+    line = command_line(command.arguments)
+    for _ in range(_ATTEMPTS):
+        try:
+            shell = shells.take(command.environment)
+        except Fault as fault:
+            raise failures.explained(connection.target, "open a shell", fault.code, str(fault)) from fault
+        except (Lost, ValueError) as lost:
+            raise HostError(f"{connection.target.url}: cannot open a shell: {lost}") from lost
+        process = RemoteProcess(connection, shells, shell, what)
+        try:
+            if process.begin(line):
+                return process
+        except BaseException:
+            shells.give_back(shell)
+            raise
+        shells.forget(shell)
+    raise HostError(f"{connection.target.url}: cannot run '{what}': the machine ends every shell at once")
+
+
+class RemoteProcess:
+    """One thread may send while another receives."""
+
+    def __init__(self, connection: Connection, shells: Shells, shell: RemoteShell, what: str) -> None:
+        self._connection = connection
+        self._shells = shells
+        self._shell = shell
+        self._what = what
+        self._id = envelopes.new_id()
+        self._early: Received | None = None
+        self._lock = threading.Lock()
+        self._ended = False
+
+    @property
+    def doing(self) -> str:
+        return f"run '{self._what}'"
+
+    @property
+    def url(self) -> str:
+        return self._connection.target.url
+
+    def begin(self, line: tuple[str, str]) -> bool:
+        """False if the shell was gone before anything was started in it.
+
+        A request whose answer is lost may have been heard. Where the machine takes our ids, asking for the
+        command's output tells; elsewhere the shell is deleted, and what may run there ends with it.
+        """
+        unsure = False
+        for _ in range(_ATTEMPTS):
+            try:
+                envelope = envelopes.command(self._shell.id, self._id, line)
+                self._id = envelopes.read_command_id(self._connection.ask(envelope, repeatable=False))
+            except Fault as fault:
+                if fault.code == failures.NO_SUCH_SHELL and not unsure:
+                    return False
+                raise failures.explained(self._connection.target, self.doing, fault.code, str(fault)) from fault
+            except TooLarge as error:
+                raise failures.too_small(self._connection.target, self.doing) from error
+            except (Lost, ValueError) as lost:
+                if not self._shell.honours_ids:
+                    self._shells.delete(self._shell)
+                    raise self._unsure(str(lost)) from lost
+                unsure = True
+                if not self._has_started():
+                    continue
+            return True
+        raise self._unsure("the connection is lost again and again")
+
+    def receive(self, seconds: float) -> Received:
+        """What it printed since, waiting up to `seconds` (rounded up) for the first of it."""
+        if self._early is not None:
+            early, self._early = self._early, None
+            return early
+        whole = max(1, math.ceil(min(seconds, envelopes.OPERATION_SECONDS)))
+        message_id, deadline = envelopes.new_id(), monotonic() + PATIENCE
+        while True:
+            envelope = envelopes.receive(self._shell.id, self._id, message_id, whole)
+            try:
+                return envelopes.read_received(self._connection.ask(envelope, repeatable=True, seconds=whole))
+            except Fault as fault:
+                if fault.code in _NOT_YET:
+                    return NOTHING
+                if fault.code not in _STILL_ASKED or monotonic() > deadline:
+                    raise self._stopped(fault) from fault
+                sleep(0.2)
+            except (Lost, ValueError) as lost:
+                raise self._unsure(str(lost)) from lost
+
+    def send(self, data: bytes, *, end: bool, go_on: Callable[[], bool]) -> bool:
+        """Write to its standard input; False once it takes no more. Nothing is ever sent twice.
+
+        While the machine is busy with what came before it is asked again, as long as `go_on` says so.
+        """
+        rest = memoryview(data)
+        while True:
+            piece = rest[: self._connection.room]
+            last = len(piece) == len(rest)
+            taken = self._send_piece(bytes(piece), end and last, go_on)
+            if taken is False:
+                return False
+            if taken is True:
+                rest = rest[len(piece) :]
+                if last:
+                    return True
+
+    def end(self) -> None:
+        """Kill it if it runs, and free what the machine keeps of it. Twice is fine."""
+        with self._lock:
+            if self._ended:
+                return
+            self._ended = True
+        envelope = envelopes.terminate(self._shell.id, self._id)
+        if self._connection.ask_once(envelope) or self._connection.ask_once(envelope):
+            self._shells.give_back(self._shell)
+        else:
+            self._shells.delete(self._shell)
+
+    def _send_piece(self, piece: bytes, end: bool, go_on: Callable[[], bool]) -> bool | None:
+        """None when it was too large and smaller pieces should be sent."""
+        pause = 0.2
+        while True:
+            try:
+                self._connection.ask(envelopes.send(self._shell.id, self._id, piece, end=end), repeatable=False)
+            except TooLarge:
+                self._connection.shrink(f"send input to '{self._what}'")
+                return None
+            except Lost as lost:
+                raise HostError(
+                    f"{self.url}: the connection was lost while input was sent to '{self._what}' ({lost}); "
+                    "it is given up, run it again"
+                ) from lost
+            except Fault as fault:
+                if fault.code in _NOT_YET:
+                    return True
+                if fault.code in _FINISHED:
+                    return False
+                if fault.code != failures.BUSY:
+                    raise failures.explained(self._connection.target, self.doing, fault.code, str(fault)) from fault
+                if not go_on():
+                    return False
+                sleep(pause)
+                pause = min(pause * 1.5, 3)
+                continue
+            return True
+
+    def _has_started(self) -> bool:
+        envelope = envelopes.receive(self._shell.id, self._id, envelopes.new_id(), 1)
+        try:
+            self._early = envelopes.read_received(self._connection.ask(envelope, repeatable=True, seconds=1))
+        except Fault as fault:
+            if fault.code in _GONE:
+                return False
+            if fault.code not in (*_NOT_YET, *_STILL_ASKED):
+                raise failures.explained(self._connection.target, self.doing, fault.code, str(fault)) from fault
+        except (Lost, ValueError) as lost:
+            raise self._unsure(str(lost)) from lost
+        return True
+
+    def _stopped(self, fault: Fault) -> HostError:
+        if fault.code in _GONE:
+            if not self._ended:
+                self._shells.delete(self._shell)
+            return self._unsure("the machine has ended its shell; it may have restarted")
+        return failures.explained(self._connection.target, self.doing, fault.code, str(fault))
+
+    def _unsure(self, reason: str) -> HostError:
+        return HostError(f"{self.url}: whether '{self._what}' has done its work is not known: {reason}")

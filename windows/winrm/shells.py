@@ -1,0 +1,89 @@
+"""The remote shells that commands run in: one for each set of variables, used again, and deleted at the end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from windows.winrm import envelopes
+from windows.winrm.connection import Connection
+from windows.winrm.wire import Fault, Lost
+
+PROCESSES_PER_SHELL = 4
+"""A shell's memory quota (MaxMemoryPerShellMB) is shared by all that runs in it."""
+
+_ATTEMPTS = 3
+
+
+@dataclass(kw_only=True)
+class RemoteShell:
+    """`honours_ids`: the machine took the id that we chose, and so does for commands."""
+
+    id: str
+    environment: dict[str, str] = field(default_factory=dict)
+    honours_ids: bool = False
+    users: int = 0
+
+
+class Shells:
+    """Threads may share it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._shells: list[RemoteShell] = []
+        self._lock = threading.Lock()
+
+    def take(self, environment: Mapping[str, str]) -> RemoteShell:
+        """A shell with room for one more command. Fault or Lost if none can be opened."""
+        with self._lock:
+            for shell in self._shells:
+                if shell.users < PROCESSES_PER_SHELL and shell.environment == environment:
+                    shell.users += 1
+                    return shell
+        made = self._create(dict(environment))
+        with self._lock:
+            self._shells.append(made)
+        return made
+
+    def give_back(self, shell: RemoteShell) -> None:
+        with self._lock:
+            shell.users -= 1
+
+    def forget(self, shell: RemoteShell) -> None:
+        """It is gone on the machine, or not to be trusted."""
+        with self._lock:
+            if shell in self._shells:
+                self._shells.remove(shell)
+
+    def delete(self, shell: RemoteShell) -> None:
+        """End it, and with it all that runs there."""
+        self.forget(shell)
+        envelope = envelopes.delete(shell.id)
+        if not self._connection.ask_once(envelope):
+            self._connection.ask_once(envelope)
+
+    def close(self) -> None:
+        with self._lock:
+            shells = list(self._shells)
+        for shell in shells:
+            self.delete(shell)
+
+    def _create(self, environment: dict[str, str]) -> RemoteShell:
+        """Should the answer be lost, the shell that may have come about is deleted before another is opened."""
+        lost = Lost("", unheard=True)
+        for _ in range(_ATTEMPTS):
+            proposed = envelopes.new_id()
+            try:
+                answer = self._connection.ask(envelopes.create(proposed, environment), repeatable=False)
+            except Lost as error:
+                lost = error
+                with suppress(Fault):
+                    self._connection.ask(envelopes.delete(proposed), repeatable=True)
+                continue
+            shell_id = envelopes.read_shell_id(answer)
+            return RemoteShell(
+                id=shell_id, environment=environment, honours_ids=shell_id.upper() == proposed, users=1
+            )
+        raise lost
