@@ -31,7 +31,10 @@ def logs(name: str, follow: bool, tail: int, **options: Any) -> None:
     """Show what the container of SLOT, or the one of that NAME, prints."""
     with reporting(options) as report:
         from agent.commands import running
+        from agent.errors import InputError
 
+        if follow and options["output"] == "json":
+            raise InputError("--follow goes on for as long as the container does; leave out --output json")
         if follow:
             running.logs(host_from(options), name, tail, report.output, follow=True)
             return

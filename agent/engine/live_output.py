@@ -21,18 +21,24 @@ from agent.host import LineSink
 if TYPE_CHECKING:
     from docker import APIClient
 
-SILENCE = 60
-"""Seconds without output after which the engine is asked whether it is still there."""
+SILENCE = 60.0
 
 _CHUNK = 64 * 1024
 _STAMP = len("2026-11-23T11:30:00.000000000Z")
 _ACTIVE = ("running", "restarting", "paused")
 
 
-def follow(client: APIClient, container: wire.Container, output: LineSink, tail: int) -> None:
-    """Hand each line of the container to `output` until it ends; of earlier lines the last `tail`, -1 for all."""
+def follow(
+    client: APIClient, container: wire.Container, output: LineSink, tail: int = -1, silence: float = SILENCE
+) -> None:
+    """Hand each line of the container to `output` until it ends; of earlier lines the last `tail`, -1 for all.
+
+    After `silence` seconds without output the engine is asked whether it is still there.
+    """
     terminal = bool(container.config and container.config.tty)
-    pieces = (_terminal_output if terminal else _entries)(client, container.id, tail)
+    pieces = (
+        _terminal_output(client, container.id, tail) if terminal else _entries(client, container.id, tail, silence)
+    )
     for line in each_line(pieces):
         output(line)
 
@@ -75,7 +81,7 @@ class LogPlace:
         self.next_passed += stamp >= self.next_anchor
 
 
-def _entries(client: APIClient, container: str, tail: int) -> Iterator[tuple[int, bytes]]:
+def _entries(client: APIClient, container: str, tail: int, silence: float) -> Iterator[tuple[int, bytes]]:
     """What the container prints until it ends, each entry once.
 
     A follower is taken up again after a silence and a restart. What an engine forgets to send to one (the last
@@ -86,7 +92,7 @@ def _entries(client: APIClient, container: str, tail: int) -> Iterator[tuple[int
     while active:
         active = _is_active(client, container)
         try:
-            yield from _log(client, container, place, _wanted(place, tail, follow=active))
+            yield from _log(client, container, place, _wanted(place, tail, follow=active), silence)
         except _broken() as error:
             if not is_timeout(error):
                 raise
@@ -101,11 +107,11 @@ def _wanted(place: LogPlace, tail: int, *, follow: bool) -> dict[str, str]:
 
 
 def _log(
-    client: APIClient, container: str, place: LogPlace, wanted: Mapping[str, str]
+    client: APIClient, container: str, place: LogPlace, wanted: Mapping[str, str], silence: float
 ) -> Iterator[tuple[int, bytes]]:
     known, anchor = place.passed, place.anchor
     url = f"{client.base_url}/v{client.api_version}/containers/{container}/logs"
-    with client.get(url, params=dict(wanted), stream=True, timeout=(client.timeout, SILENCE)) as response:
+    with client.get(url, params=dict(wanted), stream=True, timeout=(client.timeout, silence)) as response:
         client._raise_for_status(response)  # type: ignore[attr-defined]
         for stream, entry in frames(response.iter_content(None)):
             stamp = entry[:_STAMP].decode("ascii", "replace")

@@ -24,11 +24,13 @@ VERSION = b'{"ApiVersion": "1.41", "Version": "20.10.24", "Os": "linux", "Arch":
 
 
 class FakeEngine:
-    """Answers the first request, for the version, as an engine does; every later one with `reply`."""
+    """Answers the request for the version as an engine does; every other one with `reply`, or what `replies` has
+    for a part of its first line. None is no answer, ever."""
 
     def __init__(self, path: Path) -> None:
         self.path = str(path)
         self.reply: bytes | None = b""
+        self.replies: dict[bytes, bytes | None] = {}
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(self.path)
         self._listener.listen()
@@ -55,10 +57,13 @@ class FakeEngine:
             request = connection.recv(65_536)
             if request.startswith(b"GET /version "):
                 connection.sendall(response(200, VERSION))
-            elif self.reply is None:
+                connection.shutdown(socket.SHUT_RDWR)
+                return
+            line = request.partition(b"\r\n")[0]
+            reply = next((self.replies[part] for part in self.replies if part in line), self.reply)
+            if reply is None:
                 return  # and leave it open: it hangs
-            else:
-                connection.sendall(self.reply)
+            connection.sendall(reply)
             connection.shutdown(socket.SHUT_RDWR)
             connection.close()
         except OSError:
@@ -113,6 +118,9 @@ OPERATIONS: dict[str, Callable[[ContainerHost, Path], object]] = {
     "logs": lambda host, _: host.logs("web", 5),
     "wait": lambda host, _: host.wait("web", 0.5),
     "copy_out": lambda host, _: list(host.copy_out("web", "/x")),
+    "copy_in": lambda host, _: host.copy_in("web", "/x", iter([b"tar"] * 100)),
+    "follow": lambda host, _: host.follow("web", lambda _line: None),
+    "execute": lambda host, _: host.execute("web", ["true"], lambda _line: None, 1),
 }
 
 REPLIES = {
@@ -127,7 +135,7 @@ REPLIES = {
     "speaks other JSON": response(200, b'["x", 5]'),
     "has other types": response(200, b'{"Id": 5, "State": "running", "Os": 7, "StatusCode": "x", "stream": 1}'),
 }
-MAY_SUCCEED = {"tag", "remove_image", "start", "stop", "remove", "copy_out"}
+MAY_SUCCEED = {"tag", "remove_image", "start", "stop", "remove", "copy_out", "copy_in"}
 """Of these only the status is looked at, or the bytes are the caller's."""
 
 
@@ -147,7 +155,7 @@ def test_whatever_the_engine_does_the_error_is_ours_and_short(
     assert len(failure) < 1_000
 
 
-@pytest.mark.parametrize("operation", ["inspect", "create", "start", "find"])
+@pytest.mark.parametrize("operation", ["inspect", "create", "start", "find", "copy_in", "follow", "execute"])
 def test_engine_that_hangs_is_given_up(
     engine: FakeEngine, host: ContainerHost, context: Path, operation: str
 ) -> None:
@@ -160,6 +168,39 @@ def test_engine_that_goes_away_during_a_call_is_said(engine: FakeEngine, host: C
     engine.reply = b""
     with pytest.raises(HostError, match="cannot start web: the connection to the engine broke"):
         host.start("web")
+
+
+RUNNING = response(200, b'{"Id": "abc", "State": {"Status": "running"}}')
+LINE = b"\x01\0\0\0\0\0\0\x27" + b"2026-11-23T11:30:00.000000000Z hello w\n"
+LOG = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + f"{len(LINE):x}\r\n".encode() + LINE + b"\r\n"
+
+
+def test_engine_that_goes_away_while_it_is_followed_is_said(engine: FakeEngine, host: ContainerHost) -> None:
+    engine.replies = {b"/logs": LOG, b"/json": RUNNING}
+    lines: list[str] = []
+    with pytest.raises(HostError, match="cannot follow the output of web: the connection to the engine broke"):
+        host.follow("web", lines.append)
+    assert lines == ["hello w"]
+
+
+def test_engine_that_hangs_while_a_program_runs_is_given_up_in_time(engine: FakeEngine, host: ContainerHost) -> None:
+    engine.replies = {b"/exec/abc/start": None, b"/exec": response(201, b'{"Id": "abc"}')}
+    with pytest.raises(HostError, match="did not answer in time"):
+        host.execute("web", ["true"], print, 5)
+
+
+def test_program_that_runs_on_silently_is_given_up_when_its_time_is_over(
+    engine: FakeEngine, host: ContainerHost
+) -> None:
+    begun = b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n"
+    running = response(200, b'{"Running": true, "ExitCode": null}')
+    engine.replies = {
+        b"/exec/abc/start": begun,
+        b"/exec/abc/json": running,
+        b"/exec": response(201, b'{"Id": "abc"}'),
+    }
+    with pytest.raises(ContainerError, match=r"true had not ended in web after 0\.3 s"):
+        host.execute("web", ["true"], print, 0.3)
 
 
 def test_engine_that_refuses_a_build_early_is_heard(engine: FakeEngine, host: ContainerHost, context: Path) -> None:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.engine.live_output import LogPlace
+from agent.engine import wire
+from agent.engine.client import open_client
+from agent.engine.live_output import LogPlace, follow
 from agent.errors import ContainerError
 from agent.host import ContainerHost, ContainerSpec
+from linux.local import open_socket
+from linux.sandbox import Sandbox
 
 
 def stamp(second: float) -> str:
@@ -49,6 +55,23 @@ def test_loud_container_is_followed_line_by_line(
     assert lengths[:200_000] == [49] * 200_000
     assert max(lengths) == 1024 * 1024
     assert sum(lengths[-3:]) == 3_000_000
+
+
+def test_silent_container_is_followed_on_and_nothing_comes_twice(
+    sandbox: Sandbox, engine_host: ContainerHost, base_image: str, unique_name: Callable[[str], str]
+) -> None:
+    name = unique_name("silent")
+    script = "echo one; sleep 0.7; echo two >&2; echo three; sleep 0.7; printf four"
+    info = engine_host.create(ContainerSpec(name=name, image=base_image, command=("sh", "-c", script), restart="no"))
+    engine_host.start(name)
+    lines: list[str] = []
+    path = sandbox.host.removeprefix("unix://")
+    with closing(open_client(partial(open_socket, path), where=sandbox.host)) as client:
+        follow(client, wire.Container(id=info.id), lines.append, silence=0.2)
+    engine_host.remove(name)
+    assert lines[0] == "one"
+    assert sorted(lines[1:3]) == ["three", "two"]
+    assert lines[3:] == ["four"]
 
 
 def test_container_that_is_removed_while_it_is_followed_is_said(
