@@ -10,24 +10,22 @@ import hashlib
 import re
 import tempfile
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import msgspec
 
 from agent.errors import InputError
 from agent.images.contents import Found, find_files
-from agent.images.image_config import Addition, read_config, with_layer
-from agent.images.layer import WINDOWS_FILES, Layer, LayerContent, LayerFile, make_layer
+from agent.images.image_config import read_config
+from agent.images.layer import Layer, LayerContent, make_layer
 from agent.images.layer_cache import LayerCache
+from agent.images.on_top import OnTop, copy_blobs, push_on_top
 from agent.images.opened import LARGEST_CONFIG, OpenImage, open_image
+from agent.images.rewriting import layer_content
 from agent.images.worktree import Changes, lay_out, take_back
 from agent.labels import BASE, CONFIGURATION
-from agent.registry import Descriptor, ImageReference, Manifest, RegistryClient, RemoteImage
-
-if TYPE_CHECKING:
-    from agent.host import OperatingSystem
+from agent.registry import ImageReference, RegistryClient, RemoteImage
 
 Outcome = Literal["configured", "retagged", "present"]
 
@@ -78,7 +76,7 @@ def configure(request: ConfigureRequest, client: RegistryClient, log: Callable[[
     base = _read_base(request, client)
     found = _find(request, base, client, log)
     changes = _transformed(request, found)
-    configured = _configured(request, base, _layer_content(changes, found, base.system), client)
+    configured = _configured(request, base, layer_content(changes, found, base.system), client)
     return msgspec.structs.replace(configured, changed=changes.paths, unmatched=found.unmatched)
 
 
@@ -105,20 +103,6 @@ def _transformed(request: ConfigureRequest, found: Found) -> Changes:
         lay_out(found.files, tree)
         request.transform(tree)
         return take_back(found.files, tree)
-
-
-def _layer_content(changes: Changes, found: Found, system: OperatingSystem) -> LayerContent:
-    """Only the folders above what changed. In Windows images all of it is below `Files`."""
-    root = f"{WINDOWS_FILES}/" if system == "windows" else ""
-    above = {str(parent) for path in changes.paths for parent in Path(path).parents}
-    return LayerContent(
-        files=tuple(
-            LayerFile(path=root + file.path, content=file.content, attributes=file.attributes)
-            for file in changes.files
-        ),
-        deleted=tuple(root + path for path in changes.deleted),
-        folders={root + path: attributes for path, attributes in found.folders.items() if path in above},
-    )
 
 
 def _configured(
@@ -159,10 +143,10 @@ def _labels(base: OpenImage, layer: Layer) -> dict[str, str]:
 
 def _tag(request: ConfigureRequest, base: OpenImage, image: RemoteImage, client: RegistryClient) -> Configured:
     """An image that is there already gets the tag, unless the tag leads to it."""
-    source, target = image.reference.repository, request.target
+    target = request.target
     there = client.manifest_digest(target.repository, target.selector) == image.digest
     if not there:
-        _copy(source, target.repository, (*image.manifest.layers, image.manifest.config), client)
+        copy_blobs((*image.manifest.layers, image.manifest.config), image.reference, target, client, client)
         client.put_manifest(target.repository, target.selector, image.body, image.manifest.media_type)
     return Configured(
         reference=target,
@@ -173,36 +157,10 @@ def _tag(request: ConfigureRequest, base: OpenImage, image: RemoteImage, client:
 
 
 def _push(request: ConfigureRequest, base: OpenImage, layer: Layer, client: RegistryClient) -> Configured:
-    target, manifest = request.target, base.image.manifest
-    addition = Addition(
-        diff_id=layer.diff_id,
-        comment=f"configuration of {request.base.name}@{base.image.digest}",
+    made = OnTop(
+        base=base,
+        target=request.target,
         labels={**request.labels, **_labels(base, layer)},
-        created=datetime.now(UTC),
     )
-    config_data = with_layer(base.config_data, addition, str(request.base))
-    config = _described(config_data, manifest.config.media_type)
-    added = _described(layer.data, manifest.layer_type)
-    _copy(request.base.repository, target.repository, manifest.layers, client)
-    if not client.has_blob(target.repository, added.digest):
-        client.upload_blob(target.repository, added, lambda: [layer.data])
-    client.upload_blob(target.repository, config, lambda: [config_data])
-    made = Manifest(
-        media_type=manifest.media_type,
-        config=config,
-        layers=(*manifest.layers, added),
-        annotations=manifest.annotations,
-    )
-    digest = client.put_manifest(target.repository, target.selector, made.encoded(), made.media_type)
-    return Configured(reference=target, digest=digest, base_digest=base.image.digest, outcome="configured")
-
-
-def _copy(source: str, target: str, blobs: tuple[Descriptor, ...], client: RegistryClient) -> None:
-    """Within a repository there is nothing to do; what a vendor keeps stays there."""
-    if source != target:
-        for blob in dict.fromkeys(blob.digest for blob in blobs if not blob.is_foreign):
-            client.copy_blob(source, target, next(each for each in blobs if each.digest == blob))
-
-
-def _described(data: bytes, media_type: str) -> Descriptor:
-    return Descriptor(media_type=media_type, digest=f"sha256:{hashlib.sha256(data).hexdigest()}", size=len(data))
+    digest = push_on_top(made, layer, client, client)
+    return Configured(reference=request.target, digest=digest, base_digest=base.image.digest, outcome="configured")

@@ -30,9 +30,9 @@ class OnTop(msgspec.Struct, frozen=True, kw_only=True):
 
     base: OpenImage
     target: ImageReference
-    content: LayerContent
     labels: Mapping[str, str]
-    identity: Mapping[str, str]
+    content: LayerContent = LayerContent()
+    identity: Mapping[str, str] = {}
 
 
 class Put(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +63,7 @@ def push_on_top(request: OnTop, layer: Layer | None, source: RegistryClient, tar
     config_data = _config(request, layer)
     config = _described(config_data, base.image.manifest.config.media_type)
     layers = base.image.manifest.layers
-    _copy_layers(base, where, source, target)
+    copy_blobs(layers, base.reference, where, source, target)
     if layer is not None:
         added = _described(layer.data, base.image.manifest.layer_type)
         if not target.has_blob(where.repository, added.digest):
@@ -77,6 +77,23 @@ def push_on_top(request: OnTop, layer: Layer | None, source: RegistryClient, tar
         annotations=base.image.manifest.annotations,
     )
     return target.put_manifest(where.repository, where.selector, manifest.encoded(), manifest.media_type)
+
+
+def copy_blobs(
+    blobs: tuple[Descriptor, ...],
+    origin: ImageReference,
+    where: ImageReference,
+    source: RegistryClient,
+    target: RegistryClient,
+) -> None:
+    """Have blobs of one repository in another. Within one there is nothing to do; what a vendor keeps stays there."""
+    ours = {blob.digest: blob for blob in blobs if not blob.is_foreign}
+    if origin.registry != where.registry:
+        for blob in ours.values():
+            _send(blob, origin.repository, where.repository, source, target)
+    elif origin.repository != where.repository:
+        for blob in ours.values():
+            target.copy_blob(origin.repository, where.repository, blob)
 
 
 def _layer(request: OnTop) -> Layer | None:
@@ -106,17 +123,10 @@ def _config(request: OnTop, layer: Layer | None) -> bytes:
     return with_layer(base.config_data, addition, str(base.reference))
 
 
-def _copy_layers(base: OpenImage, where: ImageReference, source: RegistryClient, target: RegistryClient) -> None:
-    """Within a repository there is nothing to do; what a vendor keeps stays there."""
-    repository = base.reference.repository
-    blobs = {blob.digest: blob for blob in base.image.manifest.layers if not blob.is_foreign}
-    if base.reference.registry != where.registry:
-        for blob in blobs.values():
-            if not target.has_blob(where.repository, blob.digest):
-                target.upload_blob(where.repository, blob, lambda blob=blob: source.read_blob(repository, blob))  # type: ignore[misc]
-    elif repository != where.repository:
-        for blob in blobs.values():
-            target.copy_blob(repository, where.repository, blob)
+def _send(blob: Descriptor, origin: str, where: str, source: RegistryClient, target: RegistryClient) -> None:
+    """From one registry into another, piece by piece."""
+    if not target.has_blob(where, blob.digest):
+        target.upload_blob(where, blob, lambda: source.read_blob(origin, blob))
 
 
 def _described(data: bytes, media_type: str) -> Descriptor:
