@@ -17,14 +17,15 @@ import msgspec
 
 from agent.bundle import MANIFEST, BundleTrust, StepManifest, open_bundle
 from agent.documents import convert
-from agent.errors import InputError
+from agent.errors import DockwrightError, InputError
 from agent.guard import guarded
 from agent.host import ContainerHost, HostAddress
 from agent.identity import identify
 from agent.inputs import Missing, evaluated
 from agent.journal import Journal, NewRun, RunEntry, read_runs
+from agent.keeping import cache_folder, prune_packages
 from agent.lock import slot_lock
-from agent.packages import PackageCache, open_feeds
+from agent.packages import PackageCache, Retention, open_feeds
 from agent.plan import Plan, load, require_same
 from agent.plugins import connect, connect_early, load_step
 from agent.recovery import recover
@@ -36,7 +37,10 @@ from agent.workspace import WorkFolder, work_folder
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What the command line asked for. `wait` is how many seconds to wait for a slot that is held."""
+    """What the command line asked for. `wait` is how many seconds to wait for a slot that is held.
+
+    `retention` is what may leave the package cache once the deployment is good; None keeps everything.
+    """
 
     bundle: Path
     variables: Variables
@@ -45,6 +49,7 @@ class Request:
     wait: float = 600
     plan: Path | None = None
     require_signature: bool = False
+    retention: Retention | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +74,7 @@ def run(request: Request, report: Report) -> Outcome:
             entry = journal.begin(_new_run(opened.deployment, request.host.url))
             surroundings = _Surroundings(
                 work=work,
-                cache=PackageCache(request.home / "packages"),
+                cache=PackageCache(cache_folder(request.home)),
                 journal=entry,
                 confirm=_confirmation(expected),
                 guard=lambda: guarded(request.home, request.host, slot, lock),
@@ -79,6 +84,7 @@ def run(request: Request, report: Report) -> Outcome:
     for name, value in outcome.outputs.items():
         if name not in outcome.told:
             report.set_variable(name, value)
+    _prune_cache(request, report)
     return outcome
 
 
@@ -97,6 +103,20 @@ def plan(request: Request, report: Report) -> Plan:
             connect=lambda: connect(request.host),
         )
         return opened.step.plan(_context(opened, request, report, surroundings))
+
+
+def _prune_cache(request: Request, report: Report) -> None:
+    """The deployment is good, whatever becomes of this."""
+    if request.retention is None:
+        return
+    try:
+        gone = prune_packages(request.home, request.retention, apply=True)
+    except DockwrightError as error:
+        report.warning(f"the package cache was not pruned: {error}")
+        return
+    if gone:
+        names = ", ".join(name for one in gone for name in one.package.names)
+        report.info(f"no longer cached, since nothing needs them: {names or len(gone)}")
 
 
 def _open(request: Request, work: Path) -> _Opened:

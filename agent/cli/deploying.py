@@ -9,6 +9,7 @@ import click
 
 from agent.cli.options import (
     FILE,
+    F,
     home_from,
     host_from,
     mask_secrets,
@@ -30,10 +31,25 @@ WAIT = click.option(
 )
 
 
+def cache_options(command: F) -> F:
+    """What leaves the package cache after a good deployment."""
+    keep, days, free = click.IntRange(min=-1), click.FloatRange(min=0), click.FloatRange(min=0)
+    for name, type_, unit, text in (
+        ("FREE", free, "GB", "Remove cached packages until the disk has so much room."),
+        ("UNUSED_FOR", days, "DAYS", "Remove cached packages that were not used for so long."),
+        ("KEEP", keep, "VERSIONS", "Keep so many versions of each cached package; -1 is all.  [default: 5]"),
+    ):
+        option, variable = f"--cache-{name.lower().replace('_', '-')}", f"DOCKWRIGHT_CACHE_{name}"
+        take = click.option(option, type=type_, envvar=variable, show_envvar=True, metavar=unit, help=text)
+        command = take(command)
+    return command
+
+
 @click.command()
 @click.argument("bundle", type=FILE)
 @variable_options
 @place_options
+@cache_options
 @click.option("--plan", "plan_file", type=FILE, help="Refuse to run if anything differs from this saved plan.")
 @SIGNED
 @WAIT
@@ -41,8 +57,10 @@ def run(bundle: Path, plan_file: Path | None, wait: float, **options: Any) -> No
     """Deploy BUNDLE, a folder or .zip that holds a step.yaml."""
     with reporting(options) as report:
         from agent import deployment
+        from agent.commands import cached
 
-        request = _request(bundle, report, options, plan=plan_file, wait=wait)
+        retention = cached.chosen(options["cache_keep"], options["cache_unused_for"], options["cache_free"])
+        request = _request(bundle, report, options, plan=plan_file, wait=wait, retention=retention)
         report.success(deployment.run(request, report).outputs)
 
 

@@ -58,7 +58,6 @@ def packages(prune: bool, yes: bool, keep: int | None, **options: Any) -> None:
     with reporting(options) as report:
         from agent.commands import cached, display
         from agent.errors import InputError
-        from agent.packages import Retention
 
         if not prune and (
             yes or keep is not None or options["unused_for"] is not None or options["free"] is not None
@@ -69,9 +68,7 @@ def packages(prune: bool, yes: bool, keep: int | None, **options: Any) -> None:
             held = cached.held_packages(home)
             report.result(cached.held_lines(held), display.as_json(held))
             return
-        days, free = options["unused_for"], options["free"]
-        versions = 5 if keep is None and days is None and free is None else keep
-        retention = Retention(versions=versions, days=days, free=int((free or 0) * 1e9))
+        retention = cached.chosen(keep, options["unused_for"], options["free"])
         gone = cached.prune(home, retention, apply=yes)
         report.result(cached.pruned_lines(gone, applied=yes), display.as_json(gone))
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
-from agent.journal import Journal, PackageUse
-from agent.packages import CachedPackage, Retention, Surplus, cached_packages, remove, surplus
+from agent.keeping import cache_folder, open_needs, prune_packages
+from agent.packages import CachedPackage, Retention, cached_packages
 from agent.report.wording import duration, size
 
-KEPT_DEPLOYMENTS = 4
-"""How many good deployments of a slot keep their packages: what runs now, and three that one may go back to."""
+USUAL_VERSIONS = 5
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
@@ -30,19 +27,23 @@ class Held(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
     reason: str = ""
 
 
+def chosen(versions: int | None, days: float | None, free: float | None) -> Retention:
+    """What options ask for: versions of each id (-1 is all), days unused, gigabytes free; 5 versions if none do."""
+    if versions is None and days is None and free is None:
+        versions = USUAL_VERSIONS
+    return Retention(versions=None if versions == -1 else versions, days=days, free=int((free or 0) * 1e9))
+
+
 def held_packages(home: Path) -> list[Held]:
     """Everything that is cached, the latest used first."""
-    with _needs(home) as needs:
-        return [_held(package, needs) for package in cached_packages(_cache(home))]
+    with open_needs(home) as needs:
+        now = needs.now()
+    return [_held(package, now) for package in cached_packages(cache_folder(home))]
 
 
 def prune(home: Path, retention: Retention, *, apply: bool) -> list[Held]:
     """What goes (with `apply`), or would go: never what a running or kept deployment needs."""
-    with _needs(home) as needs:
-        going: Sequence[Surplus] = surplus(_cache(home), retention, needs.any)
-        if apply:
-            going = remove(_cache(home), going, needs.any)
-        return [_held(one.package, needs, one.reason) for one in going]
+    return [_held(one.package, {}, one.reason) for one in prune_packages(home, retention, apply=apply)]
 
 
 def held_lines(packages: Sequence[Held]) -> list[str]:
@@ -77,54 +78,14 @@ def _total(packages: Sequence[Held]) -> str:
     return f"{count}, {size(sum(one.size for one in packages))}"
 
 
-def _cache(home: Path) -> Path:
-    return home / "packages"
-
-
-@contextmanager
-def _needs(home: Path) -> Iterator[_Needs]:
-    path = home / "journal.db"
-    journal = Journal(path) if path.exists() else None
-    try:
-        yield _Needs(journal)
-    finally:
-        if journal is not None:
-            journal.close()
-
-
-class _Needs:
-    """Which deployments need a content, asked of the journal each time: runs begin while we look."""
-
-    def __init__(self, journal: Journal | None) -> None:
-        self._journal = journal
-
-    def __call__(self, sha256: str) -> tuple[str, ...]:
-        uses = self._journal.package_uses() if self._journal else []
-        return tuple(dict.fromkeys(use.deployment for use in _kept(uses) if use.sha256 == sha256))
-
-    def any(self, sha256: str) -> bool:
-        return bool(self(sha256))
-
-
-def _kept(uses: Sequence[PackageUse]) -> Iterator[PackageUse]:
-    """Of runs that are running, and of the last good ones of each slot; `uses` have the newest first."""
-    good: defaultdict[str, list[int]] = defaultdict(list)
-    for use in uses:
-        runs = good[use.slot]
-        if use.state == "succeeded" and use.run not in runs:
-            runs.append(use.run)
-        if use.state == "running" or use.run in runs[:KEPT_DEPLOYMENTS]:
-            yield use
-
-
-def _held(package: CachedPackage, needs: _Needs, reason: str = "") -> Held:
+def _held(package: CachedPackage, needs: Mapping[str, tuple[str, ...]], reason: str = "") -> Held:
     return Held(
         names=package.names,
         sha256=package.sha256,
         size=package.size,
         used=package.used.isoformat(timespec="seconds"),
         feeds=package.feeds,
-        needed_by=needs(package.sha256),
+        needed_by=needs.get(package.sha256, ()),
         reason=reason,
     )
 
