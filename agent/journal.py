@@ -123,6 +123,18 @@ class PackageRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ChangeRecord:
+    """One change that a run made to a file; secrets are masked. None is what was not there."""
+
+    feature: str
+    file: str
+    place: str
+    rule: str
+    old: str | None
+    new: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class PackageUse:
     """That a run is made of a package: its id, version and content, and the run's slot and state."""
 
@@ -208,6 +220,15 @@ class Journal:
                 "SELECT name, id, version, sha256, size FROM packages WHERE run = ? ORDER BY rowid", (record.number,)
             ).fetchall()
         return [PackageRecord(**dict(row)) for row in rows]
+
+    def changes(self, record: RunRecord) -> list[ChangeRecord]:
+        """What one run changed in files, in the order in which it was noted."""
+        with self._storing():
+            rows = self._database.execute(
+                "SELECT feature, file, place, rule, old, new FROM changes WHERE run = ? ORDER BY rowid",
+                (record.number,),
+            ).fetchall()
+        return [ChangeRecord(**dict(row)) for row in rows]
 
     def secret_rules(self, record: RunRecord) -> list[str]:
         """What asked for the changes of one run whose values are secret: names of variables, mostly."""

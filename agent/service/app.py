@@ -23,6 +23,7 @@ from agent.service.blobs import LARGEST, Blobs, OffsetError
 from agent.service.deployments import BusyError, ConflictError, Deployments
 from agent.service.following import events, log_page
 from agent.service.metrics import Counts, render
+from agent.service.page.routes import Pages
 from agent.service.peers import Peer, Peers, Scope
 from agent.service.protocol import (
     VERSION,
@@ -72,6 +73,7 @@ class Refused(Exception):  # noqa: N818  an answer, not an error of ours
 def build_app(service: Service) -> Starlette:
     """The application; `service` is what it works on."""
     requests = Requests(service)
+    pages = Pages(service.home, service.deployments, service.runner)
     routes: list[tuple[str, str, Scope | None, Handler]] = [
         ("GET", "/v1/capabilities", None, requests.capabilities),
         ("HEAD", "/v1/blobs/{sha256}", "upload", requests.blob),
@@ -89,6 +91,10 @@ def build_app(service: Service) -> Starlette:
         ("GET", "/healthz", "read", requests.health),
         ("GET", "/readyz", "read", requests.health),
         ("GET", "/metrics", "read", requests.metrics),
+        ("GET", "/", "read", pages.overview),
+        ("GET", "/deployments/{id}", "read", pages.deployment),
+        ("GET", "/static/{name}", "read", pages.static),
+        ("POST", "/rollback", "deploy", pages.rollback),
     ]
     guarded = [
         Route(path, _answering(service, scope, handler), methods=[method]) for method, path, scope, handler in routes
