@@ -1,6 +1,6 @@
 """The last stage: an image becomes a running container, in the place of the one before."""
 
-from agent.containers.cutover import Recreate, Scene, label_health, shape_of, strategy_for
+from agent.containers.cutover import Cutover, Hold, Proxy, Recreate, Scene, label_health, shape_of, strategy_for
 from agent.containers.health import HealthSettings, await_healthy
 from agent.containers.labels import (
     CONFIGURATION,
@@ -25,7 +25,10 @@ __all__ = [
     "RUN",
     "SLOT",
     "SPECIFICATION",
+    "Cutover",
     "HealthSettings",
+    "Hold",
+    "Proxy",
     "Recreate",
     "Replaced",
     "Replacement",
