@@ -22,6 +22,7 @@ from agent.cli.options import FILE, home_from, place_options, reporting
 @click.option("--username", default="", help="Who we are to the feed.")
 @click.option("--password-file", type=FILE, help="A file whose first line is the password.")
 @click.option("--api-key-file", type=FILE, help="A file whose first line is Octopus's API key, or GitHub's token.")
+@click.option("--asset", default="", help="Which file of a GitHub release, as 'web-{version}-*.zip', or source.")
 @click.option("--insecure", is_flag=True, help="Take plain http and any certificate.")
 @click.option("--allow-local", is_flag=True, help="Let the feed lead to this machine and its link.")
 @place_options
@@ -36,6 +37,7 @@ def acquire(packages: tuple[str, ...], feed: str, into: Path | None, **options: 
             api_key_file=options["api_key_file"],
             insecure=options["insecure"],
             allow_local=options["allow_local"],
+            asset=options["asset"],
         )
         acquired = acquiring.acquire_packages(packages, feed, access, home_from(options), into, report.transfer)
         report.result(acquiring.acquired_lines(acquired), display.as_json(acquired))

@@ -38,6 +38,7 @@ class FeedAccess:
     api_key_file: Path | None = None
     insecure: bool = False
     allow_local: bool = False
+    asset: str = ""
 
 
 class Acquired(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
@@ -94,6 +95,7 @@ def _settings(text: str, access: FeedAccess) -> FeedSettings:
             api_key=_secret(access.api_key_file),
             insecure=access.insecure,
             allow_local=access.allow_local or typed,
+            asset=access.asset,
         )
     except ValueError as error:
         raise InputError(f"--feed {type_}: {error}") from error

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -89,6 +90,86 @@ def test_the_rate_limit_is_told(tmp_path: Path, server: WebServer, opened: OpenF
         _acquire(tmp_path, opened("github", server.url), "1.0.0")
 
 
+@pytest.mark.parametrize(
+    ("assets", "pattern", "chosen"),
+    [
+        (["web.1.0.0.zip", "web-arm.tar.gz", "notes.txt"], "", "web.1.0.0.zip"),
+        (["only.tar.gz", "SHA256SUMS"], "", "only.tar.gz"),
+        (["WEB.1.0.0.TAR.GZ", "other.zip"], "", "WEB.1.0.0.TAR.GZ"),
+        (["web-1.0.0-linux.zip", "web-1.0.0-windows.zip"], "{id}-{version}-lin*.zip", "web-1.0.0-linux.zip"),
+    ],
+)
+def test_a_releases_archive_is_the_package(
+    tmp_path: Path, server: WebServer, opened: OpenFeed, assets: list[str], pattern: str, chosen: str
+) -> None:
+    _tags(server, ["v1.0.0"])
+    _release(server, "v1.0.0", assets)
+    package = _acquire(tmp_path, opened("github", server.url, asset=pattern), "1.0.0")
+    assert package.path.read_bytes() == chosen.encode()
+    assert package.extension in {".zip", ".tar.gz"}
+    (asked,) = [asked for asked in server.asked if "releases/assets" in asked.path]
+    assert asked.headers["accept"] == "application/octet-stream"
+
+
+def test_the_token_does_not_follow_an_asset_to_where_it_is_kept(
+    tmp_path: Path, server: WebServer, attacker: WebServer, opened: OpenFeed
+) -> None:
+    _tags(server, ["1.0.0"])
+    _release(server, "1.0.0", ["web.1.0.0.zip"])
+    server.special["/repos/acme/web/releases/assets/1"] = reply(302, {"Location": f"{attacker.url}/kept?signed=1"})
+    attacker.files["/kept"] = b"web.1.0.0.zip"
+    package = _acquire(tmp_path, opened("github", server.url, api_key="ghp_secret"), "1.0.0")
+    assert package.path.read_bytes() == b"web.1.0.0.zip"
+    assert set(server.secrets) == {"token ghp_secret"}
+    assert attacker.secrets == []
+
+
+def test_source_may_be_asked_for_though_there_are_assets(tmp_path: Path, server: WebServer, opened: OpenFeed) -> None:
+    _tags(server, ["1.0.0"])
+    _release(server, "1.0.0", ["web.1.0.0.zip"])
+    server.files["/repos/acme/web/zipball/1.0.0"] = zip_bytes(SOURCE)
+    package = _acquire(tmp_path, opened("github", server.url, asset="source"), "1.0.0")
+    assert package.path.read_bytes() != b"web.1.0.0.zip"
+
+
+@pytest.mark.parametrize(
+    ("assets", "pattern", "message"),
+    [
+        (["a.zip", "b.tar.gz"], "", r"has 2 archives \(a\.zip, b\.tar\.gz\); name one"),
+        (["a.zip"], "b*", r"has no archive 'b\*' \(a\.zip\)"),
+        ([], "b*", r"has no archive 'b\*' \(none at all\)"),
+        (["a.zip", "b.zip"], "*.zip", r"has 2 archives"),
+    ],
+)
+def test_an_asset_that_is_not_clear_is_told(
+    tmp_path: Path, server: WebServer, opened: OpenFeed, assets: list[str], pattern: str, message: str
+) -> None:
+    _tags(server, ["1.0.0"])
+    _release(server, "1.0.0", assets)
+    with pytest.raises(PackageError, match=message):
+        _acquire(tmp_path, opened("github", server.url, asset=pattern), "1.0.0")
+
+
+@pytest.mark.parametrize("lie", [{"size": 5}, {"digest": f"sha256:{'0' * 64}"}])
+def test_an_asset_that_is_not_what_the_release_says_is_refused(
+    tmp_path: Path, server: WebServer, opened: OpenFeed, lie: dict[str, object]
+) -> None:
+    _tags(server, ["1.0.0"])
+    _release(server, "1.0.0", ["web.1.0.0.zip"], **lie)
+    with pytest.raises(PackageError, match="the feed says"):
+        _acquire(tmp_path, opened("github", server.url), "1.0.0")
+    assert list((tmp_path / "cache/incoming").iterdir()) == []
+
+
+def test_an_asset_that_was_put_up_anew_is_fetched_again(tmp_path: Path, server: WebServer, opened: OpenFeed) -> None:
+    _tags(server, ["1.0.0"])
+    feed = opened("github", server.url)
+    for name, date in (("web.1.0.0.zip", "2026-01-01"), ("web.1.0.0.zip", "2026-01-01"), ("x.zip", "2026-01-02")):
+        _release(server, "1.0.0", [name], updated_at=date)
+        assert _acquire(tmp_path, feed, "1.0.0").path.read_bytes() == name.encode()
+    assert len([path for path in server.paths() if "releases/assets" in path]) == 2
+
+
 @pytest.mark.parametrize("id", ["web", "a/b/c", "../x", "acme/..", "acme/.", "acme/w?b", "acme/wéb", "/web", "acme/"])
 def test_what_is_no_repository_is_refused(tmp_path: Path, server: WebServer, opened: OpenFeed, id: str) -> None:  # noqa: A002
     with pytest.raises(PackageError, match="is not a repository"):
@@ -107,6 +188,16 @@ def _tags(server: WebServer, names: list[str], commit: str = "c" * 40) -> None:
         reply(200, {}, json.dumps(rows[number * 100 : number * 100 + 100]).encode())(handler)
 
     server.special["/repos/acme/web/tags"] = page
+
+
+def _release(server: WebServer, tag: str, assets: list[str], **more: object) -> None:
+    """A release whose assets hold their own names."""
+    rows = []
+    for number, name in enumerate(assets, start=1):
+        digest = f"sha256:{hashlib.sha256(name.encode()).hexdigest()}"
+        rows.append({"id": number, "name": name, "size": len(name), "state": "uploaded", "digest": digest, **more})
+        server.files[f"/repos/acme/web/releases/assets/{number}"] = name.encode()
+    server.files[f"/repos/acme/web/releases/tags/{tag}"] = json.dumps({"tag_name": tag, "assets": rows}).encode()
 
 
 def _acquire(tmp_path: Path, feed: Feed, version: str) -> AcquiredPackage:

@@ -22,7 +22,8 @@ class FeedSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """A feed as a manifest writes it. `uri` of a folder may be relative to the bundle; GitHub has a usual one.
 
     `api_key` is Octopus's, or a token for GitHub. `insecure` takes plain http and any certificate; `allow_local`
-    lets the feed lead to this machine. No secret shows in a representation.
+    lets the feed lead to this machine. `asset` is which of a GitHub release's files is the package. No secret shows
+    in a representation.
     """
 
     type: FeedType
@@ -32,6 +33,7 @@ class FeedSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     api_key: str = ""
     insecure: bool = False
     allow_local: bool = False
+    asset: str = ""
 
     def __post_init__(self) -> None:
         if not self.uri and self.type != "github":
@@ -40,6 +42,8 @@ class FeedSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             raise ValueError("a folder takes nothing but a uri")
         if self.api_key and self.type not in {"octopus", "github"}:
             raise ValueError(f"a feed of type {self.type} takes no api-key; give username and password")
+        if self.asset and self.type != "github":
+            raise ValueError(f"a feed of type {self.type} takes no asset")
         if bool(self.username) != bool(self.password) and not (self.password and self.type == "github"):
             raise ValueError("a username and a password go together")
 

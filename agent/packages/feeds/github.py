@@ -1,41 +1,43 @@
-"""GitHub repositories: a version is a tag (and so a release), a package its source without the folder around it."""
+"""GitHub repositories: a version is a tag, a package the archive that its release has, or else the tag's source."""
 
 from __future__ import annotations
 
+import fnmatch
 import re
-import stat
-import time
-import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
 import msgspec
 
-from agent.errors import PackageError, StorageError
+from agent.errors import PackageError
 from agent.host import ByteProgress
-from agent.packages.archives import Entry, Refused
-from agent.packages.archives.zip import zip_entries
+from agent.packages.archives import Refused
 from agent.packages.feeds.feed import FeedPackage, FeedSettings, Fetched
 from agent.packages.feeds.remote import Remote, bounded
-from agent.packages.limits import Budget, Limits
-from agent.packages.stamps import hash_stream
+from agent.packages.feeds.repack import repack
+from agent.packages.identity import known_extension
 from agent.packages.versions import Version, VersionFormat, parse_semver
-from agent.packages.web import Patience
+from agent.packages.web import Expected, Patience
 
 USUAL_URI = "https://api.github.com"
 PAGE = 100
 MOST_PAGES = 100
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}")
 _COMMIT = re.compile(r"[0-9a-f]{40,64}")
-_OLDEST_ZIP_DATE = (1980, 1, 1, 0, 0, 0)
+_ASSET = re.compile(r"repos/[^/]+/[^/]+/releases/assets/[0-9]+")
+_HASH = re.compile(r"sha256:[0-9a-f]{64}")
+SOURCE = "source"
+SHOWN_ASSETS = 6
 
 
 class GitHubFeed:
     """Tags of `owner/repository` that are versions, with or without a leading v.
 
-    `uri` is the API, as `https://github.example.com/api/v3`, where it is not GitHub's own.
+    `uri` is the API, as `https://github.example.com/api/v3`, where it is not GitHub's own. `asset` says which of a
+    release's files is the package: a pattern that may hold `{id}` (the repository) and `{version}`, or `source`. If
+    it says nothing, that is `Id.Version.ext`, else the only archive, else the tag's source (as Calamari).
     """
 
     format: VersionFormat = "semver"
@@ -44,6 +46,7 @@ class GitHubFeed:
         self.name = name
         self._remote = Remote(name, settings, (settings.uri or USUAL_URI).rstrip("/") + "/", patience)
         self.location = str(self._remote.root)
+        self._asset = settings.asset
 
     def versions(self, id: str, exact: Version | None = None) -> list[FeedPackage]:  # noqa: A002, ARG002  the field's own word
         _check_id(id)
@@ -53,9 +56,47 @@ class GitHubFeed:
         return []
 
     def details(self, package: FeedPackage) -> FeedPackage:
-        return package
+        if self._asset == SOURCE:
+            return package
+        tag = quote(package.version.text, safe="")
+        release = self._remote.json(self._remote.at(f"repos/{package.id}/releases/tags/{tag}"), _Release)
+        asset = self._chosen(package, release.assets if release else [])
+        return package if asset is None else _as_asset(package, asset)
 
     def fetch(self, package: FeedPackage, into: Path, progress: ByteProgress) -> Fetched:
+        if not _ASSET.fullmatch(package.address):
+            return self._fetch_source(package, into, progress)
+        done = self._remote.client.download(
+            self._remote.at(package.address),
+            into,
+            progress,
+            Expected(size=package.size, hash=package.hash),
+            {"Accept": "application/octet-stream"},
+        )
+        return Fetched(sha256=done.sha256, size=done.size)
+
+    def _chosen(self, package: FeedPackage, assets: Sequence[_Asset]) -> _Asset | None:
+        """The file that is the package, None for the source. PackageError where it is not clear which."""
+        archives = [asset for asset in assets if asset.state == "uploaded" and known_extension(asset.name)]
+        repository = package.id.partition("/")[2]
+        if self._asset:
+            pattern = self._asset.replace("{id}", repository).replace("{version}", _number(package))
+            found = [asset for asset in archives if fnmatch.fnmatchcase(asset.name.lower(), pattern.lower())]
+        else:
+            usual = [asset for asset in archives if _stem(asset) == f"{repository}.{_number(package)}".lower()]
+            found = usual or archives
+        if len(found) == 1:
+            return found[0]
+        if not found and not self._asset:
+            return None
+        names = ", ".join(ascii(asset.name[:80])[1:-1] for asset in (found or archives)[:SHOWN_ASSETS])
+        has = f"{len(found)} archives" if found else f"no archive {self._asset!a}"
+        raise PackageError(
+            f"feed '{self.name}': the release {package.version} of {package.id} has {has} ({names or 'none at all'}); "
+            f"name one with the feed's asset, or give asset: {SOURCE}"
+        )
+
+    def _fetch_source(self, package: FeedPackage, into: Path, progress: ByteProgress) -> Fetched:
         """As Calamari: files only, without the top folder."""
         archive = into.with_name(f"{into.name}.zipball")
         try:
@@ -78,25 +119,6 @@ class GitHubFeed:
                 return
 
 
-def repack(archive: Path, into: Path) -> Fetched:
-    """The zip without its top folder, the same bytes for the same content. Refused for what is no such zip."""
-    limits = Limits()
-    budget = Budget(limits, archive.stat().st_size, into)
-    try:
-        with archive.open("rb", buffering=0) as source, zipfile.ZipFile(into, "x", zipfile.ZIP_DEFLATED) as target:
-            for number, entry in enumerate(zip_entries(source, limits.entries)):
-                budget.count_entry(number)
-                inner = entry.name.partition("/")[2]
-                if inner and entry.kind != "folder":
-                    _copy(entry, inner, target, budget)
-        with into.open("rb") as packed:
-            return Fetched(sha256=hash_stream(packed), size=into.stat().st_size)
-    except OSError as error:
-        raise StorageError(
-            f"{into.parent} cannot be written: {error.strerror}; free space or check its owner"
-        ) from error
-
-
 class _Commit(msgspec.Struct, frozen=True):
     sha: str = ""
 
@@ -105,6 +127,40 @@ class _Tag(msgspec.Struct, frozen=True):
     name: str
     zipball_url: str = ""
     commit: _Commit = _Commit()
+
+
+class _Asset(msgspec.Struct, frozen=True):
+    id: int
+    name: str
+    size: int = 0
+    state: str = "uploaded"
+    updated_at: str = ""
+    digest: str | None = None
+
+
+class _Release(msgspec.Struct, frozen=True):
+    assets: list[_Asset] = []
+
+
+def _as_asset(package: FeedPackage, asset: _Asset) -> FeedPackage:
+    """An asset may be put up anew under the same name; it then has another id or date."""
+    digest = (asset.digest or "").lower()
+    return replace(
+        package,
+        extension=known_extension(asset.name).lower(),
+        size=max(0, asset.size),
+        stamp=f"asset {asset.id} {asset.updated_at} {asset.size}",
+        hash=digest if _HASH.fullmatch(digest) else "",
+        address=f"repos/{package.id}/releases/assets/{abs(asset.id)}",
+    )
+
+
+def _stem(asset: _Asset) -> str:
+    return asset.name[: -len(known_extension(asset.name))].lower()
+
+
+def _number(package: FeedPackage) -> str:
+    return package.version.text.removeprefix("v")
 
 
 def _package(id: str, tag: _Tag) -> FeedPackage | None:  # noqa: A002
@@ -121,24 +177,3 @@ def _package(id: str, tag: _Tag) -> FeedPackage | None:  # noqa: A002
 def _check_id(id: str) -> None:  # noqa: A002
     if not _ID.fullmatch(id) or id.endswith(("/.", "/..")):
         raise PackageError(f"{id[:60]!a} is not a repository; it looks like owner/repository")
-
-
-def _copy(entry: Entry, name: str, target: zipfile.ZipFile, budget: Budget) -> None:
-    info = zipfile.ZipInfo(name, _date(entry.modified))
-    info.filename = name  # ZipInfo would cut it at a NUL, and extraction is to see it as it is
-    info.create_system = 3
-    kind = stat.S_IFLNK | 0o777 if entry.kind == "symlink" else stat.S_IFREG | (0o755 if entry.executable else 0o644)
-    info.external_attr = kind << 16
-    info.compress_type = zipfile.ZIP_DEFLATED
-    with target.open(info, "w") as written:
-        for chunk in [entry.target.encode()] if entry.kind == "symlink" else entry.chunks():
-            budget.spend(len(chunk))
-            written.write(chunk)
-
-
-def _date(modified: float | None) -> tuple[int, int, int, int, int, int]:
-    if modified is None:
-        return _OLDEST_ZIP_DATE
-    found = time.gmtime(modified)
-    date = (found.tm_year, found.tm_mon, found.tm_mday, found.tm_hour, found.tm_min, found.tm_sec)
-    return date if 1980 <= found.tm_year < 2108 else _OLDEST_ZIP_DATE
