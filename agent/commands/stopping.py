@@ -10,13 +10,15 @@ import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from agent.commands.owned import Meant, meant
-from agent.containers import DEPLOYMENT, RUN, SLOT, SPECIFICATION, HealthSettings, await_healthy
+from agent.containers import DEPLOYMENT, SLOT, SPECIFICATION, Replacement, label_health, replace
 from agent.errors import InputError
+from agent.guard import guarded
 from agent.host import ContainerHost, ContainerInfo, ContainerSpec, HostAddress
 from agent.journal import Journal, Kind, NewRun, RunEntry
 from agent.lock import slot_lock
@@ -25,6 +27,7 @@ from agent.recovery import recover
 from agent.report import Report
 
 DEFAULT_TIMEOUT = 10
+_REMOVE_NONE = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,14 +43,15 @@ class Target:
 
 def stop(target: Target, report: Report) -> list[str]:
     """End what serves, or the one container that is named; the names of those that ran."""
-    with _held(target, report) as (journal, host, found):
+    with _held(target, report) as held:
+        found = held.found
         if not found.active:
             report.info(f"{found.containers[0].name} does not run")
             return []
-        with _noted("stop", found.active[0], target, journal) as entry:
+        with _noted("stop", found.active[0], target, held.journal) as entry:
             for container in found.active:
                 with entry.effect("run", "stop", container.name):
-                    host.stop(container.id, _timeout(container, target, journal))
+                    held.host.stop(container.id, _timeout(container, target, held.journal))
                 report.info(f"{container.name} is stopped")
         return [container.name for container in found.active]
 
@@ -55,29 +59,53 @@ def stop(target: Target, report: Report) -> list[str]:
 def start(target: Target, report: Report) -> list[str]:
     """Start what served last, or the one container that is named; the names of those that serve now.
 
-    ContainerError if one does not become good: they are stopped again.
+    The same way as a rollback to it, so with whatever stands before it. ContainerError if it does not become
+    good: it is stopped again.
     """
-    with _held(target, report) as (journal, host, found):
-        chosen = _to_start(found, meant(found.slot, host))
+    with _held(target, report) as held:
+        chosen = _to_start(held.found, meant(held.found.slot, held.host))
         if not chosen:
-            report.info(f"{found.active[0].name} runs already")
-            return [container.name for container in found.active]
-        with _noted("start", chosen[0], target, journal) as entry:
-            for container in chosen:
-                _start(container, host, entry)
-                report.info(f"{container.name} serves")
-        return [container.name for container in chosen]
+            report.info(f"{held.found.active[0].name} runs already")
+            return [container.name for container in held.found.active]
+        first = min(chosen, key=lambda container: len(container.name))
+        replacement = Replacement(
+            slot=held.found.slot,
+            spec=ContainerSpec(name=first.name, image=first.image, labels=first.labels),
+            health=label_health(first),
+            keep=_REMOVE_NONE,
+            kept=first,
+            replicas=len(chosen),
+        )
+        with _noted("start", first, target, held.journal) as entry:
+            guard = partial(guarded, target.home, target.host, held.found.slot, held.lock)
+            replace(replacement, held.host, entry, guard, report.info)
+        return sorted(container.name for container in chosen)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Held:
+    """The journal, the host, and what is meant, while the slot is ours by the lock of that descriptor."""
+
+    journal: Journal
+    host: ContainerHost
+    found: Meant
+    lock: int
 
 
 @contextmanager
-def _held(target: Target, report: Report) -> Iterator[tuple[Journal, ContainerHost, Meant]]:
-    """The journal, the host, and what is meant, looked at again once the slot is ours."""
+def _held(target: Target, report: Report) -> Iterator[_Held]:
+    """What is meant is looked at again once the slot is ours, and what a run that died has left is put right."""
     with closing(connect(target.host)) as host, closing(_journal(target.home, report)) as journal:
         slot = meant(target.name, host).slot
         holder = f"a stop or start (process {os.getpid()}, {getpass.getuser()})"
-        with slot_lock(target.home, slot, holder, target.wait, lambda other: report.info(f"waiting for {other}")):
+        waiting = partial(_waiting, report)
+        with slot_lock(target.home, slot, holder, target.wait, waiting) as lock:
             recover(slot, journal, lambda: host, report.warning)
-            yield journal, host, meant(target.name, host)
+            yield _Held(journal=journal, host=host, found=meant(target.name, host), lock=lock)
+
+
+def _waiting(report: Report, holder: str) -> None:
+    report.info(f"waiting for {holder}")
 
 
 def _journal(home: Path, report: Report) -> Journal:
@@ -138,16 +166,3 @@ def _to_start(named: Meant, whole: Meant) -> list[ContainerInfo]:
         raise InputError(f"nothing in the slot {named.slot} has ever run; deploy to it")
     last = ran[0].labels.get(SPECIFICATION)
     return [ran[0], *(found for found in ran[1:] if last and found.labels.get(SPECIFICATION) == last)]
-
-
-def _start(container: ContainerInfo, host: ContainerHost, entry: RunEntry) -> None:
-    health = msgspec.json.decode(container.labels.get(RUN, "{}"), type=HealthSettings)
-    try:
-        with entry.effect("run", "start", container.name):
-            host.start(container.id)
-        with entry.effect("run", "health", container.name):
-            await_healthy(host, container.id, health)
-    except BaseException:
-        with entry.effect("run", "stop", container.name):
-            host.stop(container.id, DEFAULT_TIMEOUT)
-        raise
