@@ -137,7 +137,7 @@ def test_source_may_be_asked_for_though_there_are_assets(tmp_path: Path, server:
     [
         (["a.zip", "b.tar.gz"], "", r"has 2 archives \(a\.zip, b\.tar\.gz\); name one"),
         (["a.zip"], "b*", r"has no archive 'b\*' \(a\.zip\)"),
-        ([], "b*", r"has no archive 'b\*' \(none at all\)"),
+        ([], "b*", r"has no archive 'b\*' \(none\)"),
         (["a.zip", "b.zip"], "*.zip", r"has 2 archives"),
     ],
 )

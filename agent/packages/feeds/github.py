@@ -92,7 +92,7 @@ class GitHubFeed:
         names = ", ".join(ascii(asset.name[:80])[1:-1] for asset in (found or archives)[:SHOWN_ASSETS])
         has = f"{len(found)} archives" if found else f"no archive {self._asset!a}"
         raise PackageError(
-            f"feed '{self.name}': the release {package.version} of {package.id} has {has} ({names or 'none at all'}); "
+            f"feed '{self.name}': the release {package.version} of {package.id} has {has} ({names or 'none'}); "
             f"name one with the feed's asset, or give asset: {SOURCE}"
         )
 
