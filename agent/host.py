@@ -201,6 +201,10 @@ class ContainerInfo:
     finished: str = ""
     restarts: int = 0
     health_output: str = ""
+    stop_timeout: int = 10
+    """Seconds that it may take to end, as it was made."""
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Its own and its image's, secrets and all; it never shows in a representation."""
 
     @property
     def running(self) -> bool:

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import msgspec
-
 from agent.commands.owned import Meant, meant
 from agent.containers import DEPLOYMENT, SLOT, SPECIFICATION, Replacement, label_health, replace
 from agent.errors import InputError
@@ -26,7 +24,6 @@ from agent.plugins import connect
 from agent.recovery import recover
 from agent.report import Report
 
-DEFAULT_TIMEOUT = 10
 _REMOVE_NONE = 1_000_000
 
 
@@ -51,7 +48,8 @@ def stop(target: Target, report: Report) -> list[str]:
         with _noted("stop", found.active[0], target, held.journal) as entry:
             for container in found.active:
                 with entry.effect("run", "stop", container.name):
-                    held.host.stop(container.id, _timeout(container, target, held.journal))
+                    wait = container.stop_timeout if target.timeout is None else target.timeout
+                    held.host.stop(container.id, wait)
                 report.info(f"{container.name} is stopped")
         return [container.name for container in found.active]
 
@@ -138,19 +136,6 @@ def new_run(kind: Kind, container: ContainerInfo, host: str) -> NewRun:
         host=host,
         target=container.name,
     )
-
-
-def _timeout(container: ContainerInfo, target: Target, journal: Journal) -> int:
-    """As asked for now, else as the container was made."""
-    if target.timeout is not None:
-        return target.timeout
-    for run in journal.runs(container.labels[SLOT].lower()):
-        if run.container == container.name and run.specification:
-            try:
-                return msgspec.json.decode(run.specification, type=ContainerSpec).stop_timeout
-            except msgspec.DecodeError:
-                break
-    return DEFAULT_TIMEOUT
 
 
 def _to_start(named: Meant, whole: Meant) -> list[ContainerInfo]:

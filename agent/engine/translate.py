@@ -52,6 +52,8 @@ def container_info(found: wire.Container) -> ContainerInfo:
         finished=_time(state.finished_at),
         restarts=found.restart_count or 0,
         health_output=((health.log or [wire.HealthEntry()])[-1].output or "").strip(),
+        stop_timeout=10 if config.stop_timeout is None else max(0, config.stop_timeout),
+        environment=dict(entry.partition("=")[::2] for entry in config.env or ()),
     )
 
 

@@ -59,7 +59,9 @@ class Config(Struct, rename="pascal"):
     healthcheck: Healthcheck | None = None
     exposed_ports: dict[str, object] | None = None
     on_build: list[str] | None = None
+    env: list[str] | None = None
     tty: bool | None = None
+    stop_timeout: int | None = None
 
 
 class HostConfig(Struct, rename="pascal"):

@@ -108,6 +108,8 @@ class MemoryContainer:
             finished=self.finished,
             restarts=self.restarts,
             health_output=self.behaviour.health_output,
+            stop_timeout=self.spec.stop_timeout,
+            environment=dict(self.spec.environment),
         )
 
     def archive(self, path: str) -> bytes | None:

@@ -47,11 +47,13 @@ def archive_of(files: dict[str, bytes]) -> Iterator[bytes]:
 
 def test_created_container_is_there_but_does_not_run(peer: Peer) -> None:
     labels = {"Octopus.Project.Id": peer.name("project"), "dockwright.slot": ""}
-    spec = ContainerSpec(name=peer.name("c"), image=peer.image, labels=labels, ports=(Port(container=80, host=9),))
+    ports = (Port(container=80, host=9),)
+    spec = ContainerSpec(name=peer.name("c"), image=peer.image, labels=labels, ports=ports, stop_timeout=3)
     created = peer.host.create(spec)
     assert (created.name, created.image, created.state) == (spec.name, peer.image, "created")
     assert created.labels.items() >= labels.items()
     assert created.ports == spec.ports
+    assert created.stop_timeout == 3
     assert (created.started, created.finished) == ("", "")
     assert created.created.endswith("Z")
     assert peer.host.inspect(created.id) == peer.host.inspect(spec.name) == created
