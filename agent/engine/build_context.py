@@ -36,15 +36,19 @@ def stream_context(folder: Path, dockerfile: str) -> Iterator[bytes]:
     Links are sent as links and never followed; sockets, pipes and devices are left out. BuildError for what
     cannot be read, or changes while it is sent.
     """
-    ignore = Ignore(_read_ignore(folder))
     buffer = bytearray()
-    for entry in entries(folder, ignore, dockerfile):
+    for entry in context_entries(folder, dockerfile):
         for part in _entry_bytes(entry):
             buffer += part
             if len(buffer) >= _CHUNK:
                 yield bytes(buffer)
                 buffer.clear()
     yield bytes(buffer) + bytes(2 * tarfile.BLOCKSIZE)
+
+
+def context_entries(folder: Path, dockerfile: str) -> Iterator[Entry]:
+    """What the context is made of, without what its .dockerignore excludes. BuildError as above."""
+    return entries(folder, Ignore(_read_ignore(folder)), dockerfile)
 
 
 def single_file_context(name: str, content: bytes) -> bytes:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from agent.errors import BuildError
+from agent.host import Credentials
 from agent.images.settings import BuildSettings
 
 if TYPE_CHECKING:
@@ -24,37 +26,35 @@ class ImageRequest(msgspec.Struct, frozen=True, kw_only=True):
     settings: BuildSettings
     identity: Mapping[str, str]
     labels: Mapping[str, str]
+    credentials: Mapping[str, Credentials] = {}
+    """For base images in private registries, by the registry's name."""
 
 
 def build(
     request: ImageRequest, host: ContainerHost, journal: Effects, output: LineSink, log: Callable[[str], None]
 ) -> ImageInfo:
     """The image under its tag, built unless the host has it already. BuildError names instruction and line."""
-    from agent.host import BuildRequest
-
     present = host.image(request.reference)
     if present is not None and request.identity.items() <= present.labels.items():
         log(f"{request.reference} is built already, from the same packages and configuration")
         return present
     _require_dockerfile(request)
     with journal.effect("build", "build", request.reference):
-        return host.build(
-            BuildRequest(
-                context=request.tree,
-                tags=(request.reference,),
-                dockerfile=request.settings.dockerfile,
-                arguments=request.settings.args,
-                labels={**request.labels, **request.identity},
-                target=request.settings.target,
-                platform=request.settings.platform,
-            ),
-            output,
+        asked = replace(
+            request.settings.request(request.tree),
+            tags=(request.reference,),
+            labels={**request.labels, **request.identity},
+            credentials=request.credentials,
         )
+        return host.build(asked, output)
 
 
 def _require_dockerfile(request: ImageRequest) -> None:
-    path = request.tree / request.settings.dockerfile
+    wanted = request.settings.request(request.tree).dockerfile
+    path = request.tree / wanted
     if not path.is_file():
         raise BuildError(
-            f"the source package has no {request.settings.dockerfile}; add one, or name another with build.dockerfile"
+            f"the source package has no {wanted}, and no {wanted}.j2; add one, or name another with build.dockerfile"
         )
+    if not path.resolve().is_relative_to(request.tree.resolve()):
+        raise BuildError(f"{wanted} is a link that leads out of the source package; put the file there instead")
