@@ -56,6 +56,8 @@ def main() -> None:
     except Exception as error:
         click.echo(f"dockwright: {defect(error, str)}", err=True)
         sys.exit(EXIT_DEFECT)
+    finally:
+        gc.freeze()  # what is left ends with the process; Python would look through all of it three times
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> None:

@@ -8,7 +8,8 @@ token. Nothing recurses, so depth costs nothing.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from agent.transform.structured.formats import ParseFailure, failure_at
 from agent.transform.structured.paths import PathNode
@@ -37,8 +38,7 @@ _ESCAPED = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|(.))")
 _LETTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 
-@dataclass(slots=True)
-class Place:
+class Place(msgspec.Struct):
     """A value that a variable names: `text[start:end]`, reached by `path` in the document's own spelling."""
 
     name: str
@@ -47,8 +47,7 @@ class Place:
     end: int = -1
 
 
-@dataclass(slots=True)
-class _Frame:
+class _Frame(msgspec.Struct):
     """An open object or array. `node` is None where no variable leads any deeper."""
 
     is_object: bool

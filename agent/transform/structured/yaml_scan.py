@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from agent.transform.structured.paths import PathNode
 from agent.transform.structured.yaml_events import Event, parse_events
@@ -16,8 +17,7 @@ _STEPS = {"mapping": 1, "sequence": 1, "end": -1}
 _COMMENT = re.compile(r"[ \t]+#[^\r\n]*")
 
 
-@dataclass(slots=True, kw_only=True)
-class Place:
+class Place(msgspec.Struct, kw_only=True):
     """A node that a variable names.
 
     `text[start:body]` are its anchor and tag, `text[body:end]` is what it says; `event` is where the parser sees
@@ -41,8 +41,7 @@ class Place:
     value: str = ""
 
 
-@dataclass(slots=True)
-class _Frame:
+class _Frame(msgspec.Struct):
     """An open collection that variables lead into. `key` is None while a mapping waits for its next key."""
 
     is_mapping: bool
