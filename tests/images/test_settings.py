@@ -35,7 +35,7 @@ def test_values_of_the_package_are_evaluated() -> None:
     assert request.arguments == {"A": "v1.2"}
     assert request.secrets == {"t": "as3cret"}
     assert (request.pull, request.timeout) == (True, 60)
-    with pytest.raises(VariablesError, match=r"Nothing \(in sdi\.yaml: build\.args\.A\)"):
+    with pytest.raises(VariablesError, match=r"Nothing\} \(in sdi\.yaml: build\.args\.A\)"):
         build_settings(settings({"args": {"A": "#{Nothing}"}}), None, VARIABLES, "sdi.yaml")
 
 
