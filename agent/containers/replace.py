@@ -40,6 +40,8 @@ class Replacement:
     keep: int
     kept: ContainerInfo | None = None
     replicas: int = 0
+    accept: Callable[[], None] = lambda: None
+    """The last word, once the new one is good: if it raises, everything is put back."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,12 +73,14 @@ def replace(
     if (same := _already(old, replacement)) is not None:
         log(f"{same.name} runs already, with this image and these settings")
         strategy.finish(old, [])
+        replacement.accept()
         return Replaced(container=same, boot_seconds=0, unchanged=True)
     _remove_leftovers(replacement, host, journal)
     new = [_prepare(replacement, [], host, journal)]
     with guard():
         try:
             boot_seconds = _one_by_one(strategy, replacement, new, old, scene)
+            replacement.accept()
         except BaseException as failure:
             _put_right(strategy, new, old, failure, scene)
             raise
@@ -100,7 +104,6 @@ def _scene(replacement: Replacement, host: ContainerHost, journal: Effects, log:
         host=host,
         journal=journal,
         log=log,
-        stop_timeout=replacement.spec.stop_timeout,
         health=replacement.health,
         on_failure=shape_of(replacement.spec.labels).on_failure,
         wanted_ports=replacement.spec.ports,

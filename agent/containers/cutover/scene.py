@@ -24,13 +24,12 @@ class UnhealthyError(ContainerError):
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """One slot on one host. `stop_timeout` in seconds; without a `health` the container's label says."""
+    """One slot on one host. Without a `health` the container's label says."""
 
     slot: str
     host: ContainerHost
     journal: Effects
     log: Log
-    stop_timeout: int = 10
     health: HealthSettings | None = None
     on_failure: OnFailure = "rollback"
     wanted_ports: tuple[Port, ...] = ()
@@ -85,14 +84,14 @@ def stop(container: ContainerInfo, scene: Scene) -> None:
     """Stop one that served; it stays for a rollback."""
     scene.log(f"stopping {container.name}")
     with scene.journal.effect("run", "stop", container.name):
-        scene.host.stop(container.id, scene.stop_timeout)
+        scene.host.stop(container.id, container.stop_timeout)
 
 
 def discard(new: ContainerInfo, scene: Scene, *, kept: bool) -> None:
     """Be rid of a new one that failed: one that was kept from before is kept on."""
     if kept:
         with scene.journal.effect("run", "halt", new.name):
-            scene.host.stop(new.id, scene.stop_timeout)
+            scene.host.stop(new.id, new.stop_timeout)
     else:
         with scene.journal.effect("run", "remove", new.name):
             scene.host.remove(new.id)
