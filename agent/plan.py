@@ -58,6 +58,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     registry: str = ""
     configuration: str = ""
     container: PlannedContainer | None = None
+    hooks: list[str] = []
+    """Scripts that would run on the agent's machine; what they would change is not known to a plan."""
 
 
 def save(plan: Plan, path: Path) -> None:
@@ -101,7 +103,9 @@ def _differences(planned: Plan, now: Plan) -> list[str]:
     found += _package_differences(planned, now)
     found += _file_differences(planned, now)
     found += _container_differences(planned.container, now.container)
-    if not found and planned.configuration != now.configuration:
+    if planned.hooks != now.hooks:
+        found.append(f"the hooks were {', '.join(planned.hooks) or 'none'} and are {', '.join(now.hooks) or 'none'}")
+    if not found and not now.hooks and planned.configuration != now.configuration:
         found.append("the image's content (build settings or files) is another")
     return found
 

@@ -31,6 +31,7 @@ def plan_lines(plan: Plan) -> list[str]:
         "",
         *_file_lines(plan),
         "",
+        *(["Hooks", *(f"  {name} runs on this machine" for name in plan.hooks), ""] if plan.hooks else []),
         "Image",
         f"  {plan.image}",
         f"  pushed to {plan.registry}" if plan.registry else "  not pushed: no registry is given",

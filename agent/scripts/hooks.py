@@ -8,7 +8,7 @@ from the folder before it becomes an image.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,10 +38,14 @@ class HookSettings:
     packaged: bool
     configured: bool
     delete: bool = True
+    dry: bool = False
+    """For a plan: they are taken out of the folder at their time, but not run."""
     time_limit: float = 3600
 
     @classmethod
-    def of(cls, wanted: bool | None, variables: Variables, *, time_limit: float = 3600) -> HookSettings:
+    def of(
+        cls, wanted: bool | None, variables: Variables, *, time_limit: float = 3600, dry: bool = False
+    ) -> HookSettings:
         """What the step's input says; where it says nothing, the variables that Calamari would read."""
         enabled = "Octopus.Features.CustomScripts" in variables.strings("Octopus.Action.EnabledFeatures")
         packaged = variables.flag("Octopus.Action.Package.RunScripts", default=True) if wanted is None else wanted
@@ -49,6 +53,7 @@ class HookSettings:
             packaged=packaged,
             configured=enabled and wanted is not False,
             delete=variables.flag("OctopusDeleteScriptsOnCleanup", default=True),
+            dry=dry,
             time_limit=time_limit,
         )
 
@@ -62,6 +67,7 @@ class Hooks:
     def __init__(
         self, settings: HookSettings, folder: Path, *, variables: Variables, places: HookPlaces, report: Report
     ) -> None:
+        """For each of its stages the package is looked through again: a hook may bring another."""
         self.variables = variables
         self.outputs: dict[str, str] = {}
         self.ran: list[str] = []
@@ -78,23 +84,36 @@ class Hooks:
         """
         packaged, configured = self._packaged(stage), self._configured(stage)
         scripts = [*configured, *packaged] if stage == "PreDeploy" else [*packaged, *configured]
-        for script, path in scripts:
+        for script, path in [] if self._settings.dry else scripts:
             self._run(script, path)
         if self._settings.packaged and self._settings.delete:
             for path in self._files([stage]):
                 path.unlink(missing_ok=True)
 
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """If what is inside fails, DeployFailed is run. A run that is stopped from outside does not wait for it."""
+        try:
+            yield
+        except Exception as error:
+            self.failed(error)
+            raise
+
     def failed(self, error: BaseException) -> None:
         """Run DeployFailed, with the error to read. What goes wrong in it is told and does not hide the error."""
         text = str(error) or type(error).__name__
-        self.know({"OctopusLastError": text, "OctopusLastErrorMessage": text})
+        self._know({"OctopusLastError": text, "OctopusLastErrorMessage": text}, sensitive=False)
         try:
             self.run("DeployFailed")
         except (DockwrightError, OSError) as failure:
             self._report.warning(f"DeployFailed: {failure}")
 
-    def know(self, values: dict[str, str], *, sensitive: bool = False) -> None:
-        """Give later scripts (and transforms) these values too."""
+    def tell(self, outputs: Mapping[str, str], *, sensitive: bool = False) -> None:
+        """Give later scripts (and transforms) the step's output variables, as later steps will read them."""
+        step = self._places.step
+        self._know({f"Octopus.Action[{step}].Output.{name}": value for name, value in outputs.items()}, sensitive)
+
+    def _know(self, values: Mapping[str, str], sensitive: bool) -> None:
         more = (Variable(name, value, sensitive=sensitive, source="hooks") for name, value in values.items())
         self.variables = self.variables.merged(more)
 
@@ -147,10 +166,9 @@ class Hooks:
 
     def _take(self, listener: Listener) -> None:
         self.outputs |= listener.outputs
-        step = self._places.step
         for values, sensitive in ((listener.outputs, False), (listener.sensitive, True)):
-            indexed = {f"Octopus.Action[{step}].Output.{name}": value for name, value in values.items()}
-            self.know({**values, **indexed}, sensitive=sensitive)
+            self._know(values, sensitive)
+            self.tell(values, sensitive=sensitive)
         for artifact in listener.artifacts:
             try:
                 kept = keep_artifact(Path(artifact.path), artifact.name, self._places.artifacts)

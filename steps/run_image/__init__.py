@@ -11,8 +11,9 @@ from agent.errors import ProgramError
 from agent.images import ImageRequest, build
 from agent.plan import Plan
 from agent.registry import ImageReference, find_credentials
-from agent.scripts import Listener
+from agent.scripts import Hooks, Listener
 from agent.step import Outcome, StepContext
+from agent.variables import Variables
 from steps.run_image.collecting import asked_for, collect
 from steps.run_image.execution import with_script
 from steps.run_image.manifest import RunImage
@@ -35,15 +36,16 @@ class RunImageStep:
         with leaving_nothing(context.deployment.slot, context.host, context.guard, context.report.warning):
             if prepared is None:
                 _pull(wanted, context)
-            else:
+                return _run(wanted, None, context)
+            with prepared.hooks.watching():
                 _build(prepared, context)
-            return _run(wanted, prepared, context)
+                return _with_hooks(_run(wanted, prepared, context), prepared.hooks)
 
     def plan(self, context: StepContext) -> Plan:
         """The same way, up to the first side effect."""
         wanted = RunImage.from_inputs(context)
         context.report.stages(PREPARING if wanted.source else ())
-        prepared = prepare(wanted.as_source(context), context) if wanted.source else None
+        prepared = prepare(wanted.as_source(context), context, planning=True) if wanted.source else None
         return describe(wanted, prepared, context)
 
 
@@ -66,10 +68,12 @@ def _build(prepared: Prepared, context: StepContext) -> None:
             identity=prepared.identity,
             labels=labels(prepared.labels, context),
         )
-        build(request, context.host, context.journal, context.report.output, context.report.info)
+        with prepared.hooks.hidden():
+            build(request, context.host, context.journal, context.report.output, context.report.info)
         context.journal.note(image=str(prepared.reference), configuration=prepared.configuration)
         context.report.detail(str(prepared.reference))
-        context.discard(prepared.tree)
+        if not prepared.hooks.awaited(("PostDeploy", "DeployFailed")):
+            context.discard(prepared.tree)
 
 
 def _run(wanted: RunImage, prepared: Prepared | None, context: StepContext) -> Outcome:
@@ -78,7 +82,7 @@ def _run(wanted: RunImage, prepared: Prepared | None, context: StepContext) -> O
         one_off = OneOff(spec=specification(wanted, prepared, context), time_limit=wanted.time_limit)
         if wanted.script is not None:
             system = context.host.platform().os
-            one_off = with_script(one_off, wanted.script, context.variables, system, wanted.interpreter)
+            one_off = with_script(one_off, wanted.script, _variables(prepared, context), system, wanted.interpreter)
         listener = Listener(context.report)
         code = run_once(
             one_off,
@@ -93,3 +97,15 @@ def _run(wanted: RunImage, prepared: Prepared | None, context: StepContext) -> O
             raise ProgramError(f"{one_off.spec.name} ended with exit code {code}{said}", code)
         context.report.detail(f"{one_off.spec.name} ended well")
     return Outcome(outputs={**listener.outputs, "ExitCode": "0"}, told=frozenset(listener.outputs))
+
+
+def _variables(prepared: Prepared | None, context: StepContext) -> Variables:
+    """What the script may read: the packages' variables too, and what hooks have set."""
+    return prepared.hooks.variables if prepared else context.variables
+
+
+def _with_hooks(outcome: Outcome, hooks: Hooks) -> Outcome:
+    """PostDeploy reads what the container has set, and may add to it."""
+    hooks.tell(outcome.outputs)
+    hooks.run("PostDeploy")
+    return Outcome(outputs={**hooks.outputs, **outcome.outputs}, told=outcome.told | hooks.outputs.keys())

@@ -110,6 +110,7 @@ class RunImage:
             transform=self.transform,
             build=self.build,
             run=self.run,
+            hooks=self.hooks,
         )
 
 

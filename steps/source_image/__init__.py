@@ -27,16 +27,17 @@ class SourceImageStep:
         """The whole way, in the order of the module's second line."""
         context.report.stages(STAGES)
         prepared = prepare(SourceImage.from_inputs(context), context)
-        context.confirm(lambda: describe(prepared, context))
-        image = _build(prepared, context)
-        digest = _push(prepared, image, context)
-        replaced = _run(prepared, context)
+        with prepared.hooks.watching():
+            context.confirm(lambda: describe(prepared, context))
+            image = _build(prepared, context)
+            digest = _push(prepared, image, context)
+            replaced = _run(prepared, digest, context)
         return _outcome(prepared, digest, replaced)
 
     def plan(self, context: StepContext) -> Plan:
         """The same way, up to the first side effect."""
         context.report.stages(STAGES[:3])
-        return describe(prepare(SourceImage.from_inputs(context), context), context)
+        return describe(prepare(SourceImage.from_inputs(context), context, planning=True), context)
 
 
 def _build(prepared: Prepared, context: StepContext) -> ImageInfo:
@@ -48,10 +49,12 @@ def _build(prepared: Prepared, context: StepContext) -> ImageInfo:
             identity=prepared.identity,
             labels=prepared.labels,
         )
-        image = build(request, context.host, context.journal, context.report.output, context.report.info)
+        with prepared.hooks.hidden():
+            image = build(request, context.host, context.journal, context.report.output, context.report.info)
         context.journal.note(image=str(prepared.reference), configuration=prepared.configuration)
         context.report.detail(str(prepared.reference))
-        context.discard(prepared.tree)
+        if not prepared.hooks.awaited(("PostDeploy", "DeployFailed")):
+            context.discard(prepared.tree)
         return image
 
 
@@ -77,31 +80,52 @@ def _push(prepared: Prepared, image: ImageInfo, context: StepContext) -> str:
         return digest
 
 
-def _run(prepared: Prepared, context: StepContext) -> Replaced | None:
+def _run(prepared: Prepared, digest: str, context: StepContext) -> Replaced | None:
+    """PostDeploy has the last word: if it fails, the old container serves again."""
     with context.report.stage("run"):
         settings = prepared.recipe.run
         if settings is None:
             context.report.detail("nothing to run; the image is the result")
+            _post_deploy(prepared, _outputs(prepared, digest))
             return None
         spec = settings.specification(str(prepared.reference), context.deployment.suffix, prepared.container_labels)
         context.journal.note(specification=msgspec.json.encode(spec).decode())
-        replacement = Replacement(slot=context.deployment.slot, spec=spec, health=settings.health, keep=settings.keep)
+        outputs = {**_outputs(prepared, digest), "Container": spec.name}
+        replacement = Replacement(
+            slot=context.deployment.slot,
+            spec=spec,
+            health=settings.health,
+            keep=settings.keep,
+            accept=lambda: _post_deploy(prepared, outputs),
+        )
         replaced = replace(replacement, context.host, context.journal, context.guard, context.report.info)
         context.report.detail(f"{replaced.container.name} serves, good after {replaced.boot_seconds:.1f} s")
         return replaced
 
 
+def _post_deploy(prepared: Prepared, outputs: dict[str, str]) -> None:
+    """The package's own script may look at what was made: `Octopus.Action[STEP].Output.Image` and the others."""
+    prepared.hooks.tell(outputs)
+    prepared.hooks.run("PostDeploy")
+
+
 def _outcome(prepared: Prepared, digest: str, replaced: Replaced | None) -> Outcome:
-    outputs = {
+    outputs = _outputs(prepared, digest)
+    if replaced is not None:
+        outputs["Container"] = replaced.container.name
+    said = prepared.hooks.outputs
+    return Outcome(
+        outputs={**said, **outputs},
+        told=frozenset(said.keys() - outputs.keys()),
+        container=outputs.get("Container", ""),
+        boot_seconds=(replaced.boot_seconds or None) if replaced else None,
+    )
+
+
+def _outputs(prepared: Prepared, digest: str) -> dict[str, str]:
+    return {
         "Image": str(prepared.reference),
         "Digest": digest,
         "Registry": prepared.source.registry,
         "Version": prepared.reference.tag,
     }
-    if replaced is not None:
-        outputs["Container"] = replaced.container.name
-    return Outcome(
-        outputs=outputs,
-        container=outputs.get("Container", ""),
-        boot_seconds=(replaced.boot_seconds or None) if replaced else None,
-    )

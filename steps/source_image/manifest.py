@@ -22,6 +22,7 @@ from agent.registry import ImageReference, tag_from
 from agent.source import SDI, read_packed_source
 from agent.step import StepContext
 from agent.transform import TransformSettings
+from agent.transform.image_paths import in_image
 
 
 class Inputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
@@ -35,6 +36,9 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     transform: TransformSettings | None = None
     build: BuildSettings | None = None
     run: dict[str, Any] | None = None
+    hooks: bool | None = None
+    """Whether the package's PreDeploy, Deploy, PostDeploy and DeployFailed scripts are run on this machine."""
+    hook_time_limit: float = 3600
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +52,8 @@ class SourceImage:
     transform: TransformSettings | None
     build: BuildSettings | None
     run: dict[str, Any] | None
+    hooks: bool | None = None
+    hook_time_limit: float = 3600
 
     @classmethod
     def from_inputs(cls, context: StepContext) -> SourceImage:
@@ -64,6 +70,8 @@ class SourceImage:
             transform=inputs.transform,
             build=inputs.build,
             run=inputs.run,
+            hooks=inputs.hooks,
+            hook_time_limit=inputs.hook_time_limit,
         )
 
 
@@ -80,9 +88,10 @@ class Recipe:
 def read_recipe(package: AcquiredPackage, source: SourceImage, context: StepContext) -> Recipe:
     """Put `sdi.yaml` and the inputs together; the inputs win."""
     sdi = read_packed_source(package)
+    transform = source.transform or sdi.transform
     return Recipe(
         packages=tuple(_released(reference, context.packages) for reference in sdi.packages),
-        transform=source.transform or sdi.transform,
+        transform=in_image(transform) if sdi.golden else transform,
         build=source.build or sdi.build or BuildSettings(),
         run=run_settings(sdi.run, source.run, context.variables, SDI),
     )

@@ -17,8 +17,11 @@ from agent.labels import CHANGES
 from agent.packages import Acquired, AcquiredPackage, ResolvedImage, acquire, acquire_all, extract, package_variables
 from agent.registry import ImageReference
 from agent.report.wording import size
+from agent.scripts import Hooks
 from agent.step import StepContext
 from agent.transform import Change, Transformed, TransformFailure, tell, transform
+from agent.variables import Variables
+from steps.source_image.hooking import content_hash, open_hooks
 from steps.source_image.manifest import Recipe, SourceImage, image_reference, read_recipe
 
 MASK = "********"
@@ -40,6 +43,9 @@ class Prepared:
     reference: ImageReference
     configuration: str
     labels: Mapping[str, str]
+    hooks: Hooks
+    hooked: tuple[str, ...] = ()
+    """The names of the hooks, those that ran before the image is built among them."""
 
     @property
     def identity(self) -> Mapping[str, str]:
@@ -51,12 +57,16 @@ class Prepared:
         return {**self.labels, **self.identity}
 
 
-def prepare(source: SourceImage, context: StepContext) -> Prepared:
-    """Fetch, unpack and configure; nothing outside the work folder and the package cache is touched."""
+def prepare(source: SourceImage, context: StepContext, *, planning: bool = False) -> Prepared:
+    """Fetch, unpack and configure; nothing outside the work folder and the package cache is touched, unless by
+    the package's own hooks, which a plan does not run."""
     recipe, acquired = _acquire(source, context)
     packages = acquired.packages
     tree = _extract(packages, context)
-    transformed = _configure(recipe, acquired, tree, context)
+    hooks = open_hooks(source, tree, _known(acquired, tree, context), context, planning=planning)
+    hooked = tuple(hooks.names())
+    with hooks.watching():
+        transformed = _configure(recipe, hooks, tree, context)
     context.journal.packages([*(_package_row(each) for each in packages), *map(_image_row, acquired.images)])
     context.journal.changes([_journal_row(change) for change in transformed.changes])
     return Prepared(
@@ -67,8 +77,10 @@ def prepare(source: SourceImage, context: StepContext) -> Prepared:
         tree=tree,
         transformed=transformed,
         reference=image_reference(source, str(packages[0].version), context),
-        configuration=_configuration(recipe, packages, transformed),
+        configuration=_configuration(recipe, packages, transformed, content_hash(tree) if hooks.ran else ""),
         labels=_labels(transformed, context),
+        hooks=hooks,
+        hooked=hooked,
     )
 
 
@@ -102,27 +114,35 @@ def _unpack(packages: tuple[AcquiredPackage, ...], tree: Path, context: StepCont
     return tree
 
 
-def _configure(recipe: Recipe, acquired: Acquired, tree: Path, context: StepContext) -> Transformed:
+def _known(acquired: Acquired, tree: Path, context: StepContext) -> Variables:
+    folders = {each.reference.name: _folder(each, acquired.packages, tree) for each in acquired.packages}
+    return context.variables.merged(package_variables(acquired.packages, folders, acquired.images))
+
+
+def _configure(recipe: Recipe, hooks: Hooks, tree: Path, context: StepContext) -> Transformed:
+    """PreDeploy, the features, Deploy (order as Calamari)."""
     with context.report.stage("transform"):
-        folders = {each.reference.name: _folder(each, acquired.packages, tree) for each in acquired.packages}
-        known = package_variables(acquired.packages, folders, acquired.images)
-        variables = context.variables.merged(known)
+        hooks.run("PreDeploy")
         try:
-            transformed = transform(tree, recipe.transform, variables)
+            transformed = transform(tree, recipe.transform, hooks.variables)
         except TransformFailure as failure:
             tell(failure.messages, context.report)
             raise
         tell(transformed.messages, context.report)
         context.report.detail(transformed.summary)
+        hooks.run("Deploy")
         return transformed
 
 
-def _configuration(recipe: Recipe, packages: tuple[AcquiredPackage, ...], transformed: Transformed) -> str:
-    """Hash of all that goes into the image. The packages' hashes stand for their files."""
+def _configuration(
+    recipe: Recipe, packages: tuple[AcquiredPackage, ...], transformed: Transformed, hooked: str
+) -> str:
+    """Hash of all that goes into the image. The packages' hashes stand for their files, unless hooks were at work."""
     content = [
         [(p.sha256, p.reference.extract_to or p.reference.name) for p in packages],
         sorted((file.path, hashlib.sha256(file.after).hexdigest()) for file in transformed.files),
         msgspec.to_builtins(recipe.build),
+        *([hooked] if hooked else []),
     ]
     return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()
 

@@ -62,6 +62,8 @@ class Site:
     sdi: str = SDI
     step: str = STEP
     settings: dict[str, str] = field(default_factory=dict)
+    extra: dict[str, str] = field(default_factory=dict)
+    """More files of the source package."""
 
     @property
     def home(self) -> Path:
@@ -79,7 +81,7 @@ class Site:
         (packages.parent / "step.yaml").write_text(self.step, encoding="utf-8")
         pack(
             packages / "Shop.Sdi.1.0.0.zip",
-            {"Dockerfile": self.dockerfile.format(base=self.sandbox.base_image), "sdi.yaml": self.sdi},
+            {"Dockerfile": self.dockerfile.format(base=self.sandbox.base_image), "sdi.yaml": self.sdi, **self.extra},
         )
         pack(
             packages / "Shop.Web.1.0.0.zip",
