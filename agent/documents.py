@@ -7,7 +7,6 @@ small files become large ones.
 
 from __future__ import annotations
 
-import difflib
 import re
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
@@ -73,7 +72,9 @@ def parse_yaml(data: bytes, name: str) -> object:
 
 def closest(word: str, known: list[str] | tuple[str, ...]) -> str:
     """`; did you mean 'x'?`, or the known words where none is close, or nothing where there are none."""
-    matches = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    from difflib import get_close_matches
+
+    matches = get_close_matches(word, known, n=1, cutoff=0.6)
     if not matches:
         matches = [name for name in known if name.lower() == word.lower()]
     if matches:

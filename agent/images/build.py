@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from agent.errors import BuildError
-from agent.host import Credentials
 from agent.images.settings import BuildSettings
 
 if TYPE_CHECKING:
-    from agent.host import ContainerHost, ImageInfo, LineSink
+    from agent.host import ContainerHost, Credentials, ImageInfo, LineSink
     from agent.journal import Effects
 
 

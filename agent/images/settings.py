@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
 from agent.documents import convert
 from agent.errors import InputError, VariablesError
-from agent.host import BuildRequest, Isolation
 from agent.variables import Variables
+
+if TYPE_CHECKING:
+    from agent.host import BuildRequest
 
 _SIZE = re.compile(r"(?P<number>\d{1,15}(?:\.\d{1,6})?)\s*(?P<unit>[KMGT]?)i?B?\Z", re.IGNORECASE)
 _SMALLEST_MEMORY: Final = 6 * 1024 * 1024  # engines refuse less
@@ -38,7 +40,7 @@ class BuildSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     cache_from: list[str] = []
     memory: str = ""
     time_limit: float = 0
-    isolation: Isolation = ""
+    isolation: Literal["", "process", "hyperv"] = ""
     pull: bool = False
 
     def __repr__(self) -> str:
@@ -53,6 +55,8 @@ class BuildSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     def request(self, context: Path) -> BuildRequest:
         """The build of the tree in `context`. InputError names the field that cannot be."""
+        from agent.host import BuildRequest
+
         if not isinstance(self.secrets, dict):
             raise InputError("build.secrets: ids without values; they need the deployment's variables")
         return BuildRequest(
