@@ -54,6 +54,7 @@ class Outline:
         }
         self._tails: dict[tuple[Kind, int], int] = {}
         self._blocks: set[int] = set()
+        self._last_ends = {kind: text.rfind(end) for kind, end in END_IF.items()}
         for place in reversed(range(count)):
             self._outline(place, self._starts[place])
 
@@ -122,9 +123,12 @@ class Outline:
         opening = keyword.match(self._text, start)
         if opening is None:
             return substitution
+        kind: Kind = "unless" if len(opening["test"] or "") > 2 else "if"
+        if opening["test"] and substitution >= 0 and start > self._last_ends[kind]:
+            return substitution  # nothing ends it: a variable that is called `if A`
         self._substitutions[start] = substitution
         if opening["test"]:
-            block = self._conditional("unless" if len(opening["test"]) > 2 else "if", opening.end())
+            block = self._conditional(kind, opening.end())
         elif opening["each"]:
             block = self._repetition(opening.end())
         else:
