@@ -9,40 +9,53 @@ from __future__ import annotations
 import select
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 
 from agent.errors import HostError
 from windows.winrm.envelopes import OPERATION_SECONDS
+from windows.winrm.feeding import Feeder, Pieces
 from windows.winrm.process import RemoteProcess
 
 _BUFFER = 1024 * 1024
 
 
-def bridge(process: RemoteProcess, room: int) -> socket.socket:
+def bridge(process: RemoteProcess) -> socket.socket:
     """The near end. Closing it ends the program; shutting down its writing side ends the program's input."""
     near, far = socket.socketpair()
     for end in (near, far):
         end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
     output = threading.Thread(target=_carry_output, args=(process, far), daemon=True, name="winrm-output")
     output.start()
-    threading.Thread(target=_carry_input, args=(process, far, room, output), daemon=True, name="winrm-input").start()
+    threading.Thread(target=_carry_input, args=(process, far, output), daemon=True, name="winrm-input").start()
     return near
 
 
-def _carry_input(process: RemoteProcess, far: socket.socket, room: int, output: threading.Thread) -> None:
-    with suppress(HostError, OSError):
-        while data := _gathered(far, room):
-            if not process.send(data, end=False, go_on=lambda: not _is_closed(far, 0)):
-                break
-        else:
-            if not _is_closed(far, 0):
-                process.send(b"", end=True, go_on=lambda: not _is_closed(far, 0))
-        while not _is_closed(far, 60_000):
-            pass
+def _carry_input(process: RemoteProcess, far: socket.socket, output: threading.Thread) -> None:
+    feeder = Feeder(process, lambda busy: _read(far, process.room, busy))
+    while not _is_closed(far, 60_000) and feeder.failure is None:
+        pass
     _hang_up(far)
+    feeder.stop()
     process.end()
     output.join()
+    feeder.join()
     far.close()
+
+
+def _read(far: socket.socket, room: int, busy: Callable[[], bool]) -> Pieces:
+    """What waits to be read. While a message is on its way more is gathered, up to what fits into the next."""
+    with suppress(OSError):
+        while data := far.recv(room):
+            while len(data) < room and (_is_readable(far, 0) or busy()):
+                if _is_readable(far, 2):
+                    more = far.recv(room - len(data))
+                    if not more:
+                        break
+                    data += more
+            yield data, False
+        if not _is_closed(far, 0):
+            yield b"", True
 
 
 def _carry_output(process: RemoteProcess, far: socket.socket) -> None:
@@ -56,16 +69,10 @@ def _carry_output(process: RemoteProcess, far: socket.socket) -> None:
     _hang_up(far)
 
 
-def _gathered(far: socket.socket, room: int) -> bytes:
-    """What waits to be read, waiting for the first of it; b"" at the end."""
-    data = far.recv(room)
-    with suppress(BlockingIOError):
-        while data and len(data) < room:
-            more = far.recv(room - len(data), socket.MSG_DONTWAIT)
-            if not more:
-                break
-            data += more
-    return data
+def _is_readable(far: socket.socket, milliseconds: int) -> bool:
+    poll = select.poll()
+    poll.register(far, select.POLLIN)
+    return bool(poll.poll(milliseconds))
 
 
 def _is_closed(far: socket.socket, milliseconds: int) -> bool:

@@ -37,7 +37,7 @@ class Connection:
     @contextmanager
     def wire(self) -> Iterator[Wire]:
         """A wire that nobody else uses meanwhile."""
-        wire = self._taken()
+        wire = self.take()
         try:
             yield wire
         except (Lost, TooLarge):
@@ -49,7 +49,25 @@ class Connection:
             wire.broken = True
             raise
         finally:
-            self._give_back(wire)
+            self.give_back(wire)
+
+    def take(self) -> Wire:
+        """A wire to keep for a while; it may be logged in already."""
+        with self._lock:
+            oldest = monotonic() - STALE_SECONDS
+            while self._idle:
+                wire, used = self._idle.pop()
+                if used > oldest:
+                    return wire
+                wire.close()
+        return Wire(self.target)
+
+    def give_back(self, wire: Wire) -> None:
+        if wire.broken:
+            wire.close()
+            return
+        with self._lock:
+            self._idle.append((wire, monotonic()))
 
     def ask(self, envelope: bytes, *, repeatable: bool, seconds: float = envelopes.OPERATION_SECONDS) -> bytes:
         """The answer. What is not `repeatable` is asked again only if the machine has surely not heard of it.
@@ -114,20 +132,3 @@ class Connection:
         except (Fault, TooLarge, ValueError):
             return _USUAL_KB
         return max(32, min(kb, _LARGEST_KB))
-
-    def _taken(self) -> Wire:
-        with self._lock:
-            oldest = monotonic() - STALE_SECONDS
-            while self._idle:
-                wire, used = self._idle.pop()
-                if used > oldest:
-                    return wire
-                wire.close()
-        return Wire(self.target)
-
-    def _give_back(self, wire: Wire) -> None:
-        if wire.broken:
-            wire.close()
-            return
-        with self._lock:
-            self._idle.append((wire, monotonic()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
+from functools import partial
 from time import monotonic, sleep
 
 from agent.engine.shell import Command
@@ -13,6 +14,7 @@ from windows.winrm import envelopes, failures
 from windows.winrm.command_line import command_line
 from windows.winrm.connection import PATIENCE, Connection
 from windows.winrm.envelopes import Received
+from windows.winrm.sending import Parcel, Sending
 from windows.winrm.shells import RemoteShell, Shells
 from windows.winrm.wire import Fault, Lost, TooLarge
 
@@ -115,19 +117,29 @@ class RemoteProcess:
             except (Lost, ValueError) as lost:
                 raise self._unsure(str(lost)) from lost
 
-    def send(self, data: bytes, *, end: bool, go_on: Callable[[], bool]) -> bool:
+    def sending(self) -> Sending:
+        return Sending(self._connection, self._shell.id, self._id)
+
+    @property
+    def room(self) -> int:
+        """How many bytes of input one message holds."""
+        return self._connection.room
+
+    def send(self, sending: Sending, parcel: Parcel, go_on: Callable[[], bool]) -> bool:
         """Write to its standard input; False once it takes no more. Nothing is ever sent twice.
 
         While the machine is busy with what came before it is asked again, as long as `go_on` says so.
         """
-        rest = memoryview(data)
+        if (taken := self._sent(lambda: sending.post(parcel), go_on)) is not None:
+            return taken
+        rest = memoryview(parcel.data)
         while True:
-            piece = rest[: self._connection.room]
+            piece = bytes(rest[: self.room])
             last = len(piece) == len(rest)
-            taken = self._send_piece(bytes(piece), end and last, go_on)
+            taken = self._sent(partial(sending.post_again, piece, end=parcel.end and last), go_on)
             if taken is False:
                 return False
-            if taken is True:
+            if taken:
                 rest = rest[len(piece) :]
                 if last:
                     return True
@@ -144,12 +156,12 @@ class RemoteProcess:
         else:
             self._shells.delete(self._shell)
 
-    def _send_piece(self, piece: bytes, end: bool, go_on: Callable[[], bool]) -> bool | None:
+    def _sent(self, post: Callable[[], None], go_on: Callable[[], bool]) -> bool | None:
         """None when it was too large and smaller pieces should be sent."""
         pause = 0.2
         while True:
             try:
-                self._connection.ask(envelopes.send(self._shell.id, self._id, piece, end=end), repeatable=False)
+                post()
             except TooLarge:
                 self._connection.shrink(f"send input to '{self._what}'")
                 return None

@@ -12,7 +12,7 @@ from agent.host import OperatingSystem
 from windows.winrm.bridge import bridge
 from windows.winrm.connection import PATIENCE, Connection
 from windows.winrm.envelopes import OPERATION_SECONDS, Received
-from windows.winrm.feeding import Feeder
+from windows.winrm.feeding import Feeder, gathered
 from windows.winrm.process import RemoteProcess, start
 from windows.winrm.shells import Shells
 from windows.winrm.target import Target
@@ -46,7 +46,8 @@ class WinRMShell:
         feeder = None
         try:
             if command.standard_input is not None:
-                feeder = Feeder(process, command.standard_input, self._connection.room)
+                source = command.standard_input
+                feeder = Feeder(process, lambda _busy: gathered(source, process.room))
             said = _Said(output, error)
             code = _followed(process, command, feeder, said)
         finally:
@@ -59,7 +60,7 @@ class WinRMShell:
         """As the Protocol says. What the program prints to standard error goes nowhere."""
         process = start(self._connection, self._shells, command)
         try:
-            return bridge(process, self._connection.room)
+            return bridge(process)
         except BaseException:
             process.end()
             raise
