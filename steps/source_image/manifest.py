@@ -16,7 +16,7 @@ from agent.containers import RunSettings, run_settings
 from agent.documents import closest
 from agent.errors import InputError
 from agent.host import Credentials
-from agent.images import BuildSettings
+from agent.images import BuildSettings, build_settings
 from agent.packages import AcquiredPackage, PackageReference
 from agent.registry import ImageReference, tag_from
 from agent.source import SDI, read_packed_source
@@ -92,7 +92,7 @@ def read_recipe(package: AcquiredPackage, source: SourceImage, context: StepCont
     return Recipe(
         packages=tuple(_released(reference, context.packages) for reference in sdi.packages),
         transform=in_image(transform) if sdi.golden else transform,
-        build=source.build or sdi.build or BuildSettings(),
+        build=build_settings(sdi.build, source.build, context.variables, SDI),
         run=run_settings(sdi.run, source.run, context.variables, SDI),
     )
 

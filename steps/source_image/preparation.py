@@ -21,6 +21,7 @@ from agent.scripts import Hooks
 from agent.step import StepContext
 from agent.transform import Change, Transformed, TransformFailure, tell, transform
 from agent.variables import Variables
+from steps.source_image.dockerfile import finish_dockerfile
 from steps.source_image.hooking import content_hash, open_hooks
 from steps.source_image.manifest import Recipe, SourceImage, image_reference, read_recipe
 
@@ -131,7 +132,7 @@ def _configure(recipe: Recipe, hooks: Hooks, tree: Path, context: StepContext) -
         tell(transformed.messages, context.report)
         context.report.detail(transformed.summary)
         hooks.run("Deploy")
-        return transformed
+        return finish_dockerfile(tree, recipe.build, hooks.variables, transformed, context)
 
 
 def _configuration(
@@ -141,7 +142,7 @@ def _configuration(
     content = [
         [(p.sha256, p.reference.extract_to or p.reference.name) for p in packages],
         sorted((file.path, hashlib.sha256(file.after).hexdigest()) for file in transformed.files),
-        msgspec.to_builtins(recipe.build),
+        recipe.build.fingerprint,
         *([hooked] if hooked else []),
     ]
     return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()
