@@ -54,7 +54,9 @@ def run_settings(
     for group in _TOGETHER:
         if not group.isdisjoint(asked):
             told = {name: value for name, value in told.items() if name not in group}
-    return convert({**told, **asked}, RunSettings, where="run")
+    settings = convert({**told, **asked}, RunSettings, where="run")
+    settings.specification("image", "deployment", {})  # so that what is wrong is said before anything is made
+    return settings
 
 
 def octopus_settings(variables: Variables) -> dict[str, Any]:
