@@ -75,6 +75,7 @@ def run(request: Request, report: Report) -> Outcome:
             surroundings = _Surroundings(
                 work=work,
                 cache=PackageCache(cache_folder(request.home)),
+                image_cache=request.home / "cache" / "images",
                 journal=entry,
                 confirm=_confirmation(expected),
                 guard=lambda: guarded(request.home, request.host, slot, lock),
@@ -97,6 +98,7 @@ def plan(request: Request, report: Report) -> Plan:
         surroundings = _Surroundings(
             work=work,
             cache=PackageCache(work.path / "packages"),
+            image_cache=work.path / "images",
             journal=_NoSideEffects(),
             confirm=lambda _: None,
             guard=nullcontext,
@@ -143,6 +145,7 @@ class _Surroundings:
 
     work: WorkFolder
     cache: PackageCache
+    image_cache: Path
     journal: StepJournal
     confirm: Callable[[Callable[[], Plan]], None]
     guard: Callable[[], AbstractContextManager[None]]
@@ -160,6 +163,7 @@ def _context(opened: _Opened, request: Request, report: Report, around: _Surroun
         packages=tuple(manifest.packages),
         feeds=open_feeds(manifest.feeds, opened.root),
         cache=around.cache,
+        image_cache=around.image_cache,
         work=folder,
         bundle=opened.root,
         artifacts=request.home / "artifacts" / opened.deployment.suffix,

@@ -34,6 +34,7 @@ def plan_lines(plan: Plan) -> list[str]:
         *(["Hooks", *(f"  {name} runs on this machine" for name in plan.hooks), ""] if plan.hooks else []),
         "Image",
         f"  {plan.image}",
+        *([f"  {plan.way}"] if plan.way else []),
         f"  pushed to {plan.registry}" if plan.registry else "  not pushed: no registry is given",
         "",
         "Container",

@@ -8,11 +8,9 @@ from __future__ import annotations
 import msgspec
 
 from agent.containers import Replaced, Replacement, replace
-from agent.host import ImageInfo
-from agent.images import ImageRequest, PushRequest, build, push
 from agent.plan import Plan
-from agent.registry import RegistryClient, find_credentials
 from agent.step import Outcome, StepContext
+from steps.source_image.making import make
 from steps.source_image.manifest import SourceImage
 from steps.source_image.planning import describe
 from steps.source_image.preparation import Prepared, prepare
@@ -29,8 +27,7 @@ class SourceImageStep:
         prepared = prepare(SourceImage.from_inputs(context), context)
         with prepared.hooks.watching():
             context.confirm(lambda: describe(prepared, context))
-            image = _build(prepared, context)
-            digest = _push(prepared, image, context)
+            digest = make(prepared, context)
             replaced = _run(prepared, digest, context)
         return _outcome(prepared, digest, replaced)
 
@@ -38,46 +35,6 @@ class SourceImageStep:
         """The same way, up to the first side effect."""
         context.report.stages(STAGES[:3])
         return describe(prepare(SourceImage.from_inputs(context), context, planning=True), context)
-
-
-def _build(prepared: Prepared, context: StepContext) -> ImageInfo:
-    with context.report.stage("build"):
-        request = ImageRequest(
-            tree=prepared.tree,
-            reference=str(prepared.reference),
-            settings=prepared.recipe.build,
-            identity=prepared.identity,
-            labels=prepared.labels,
-        )
-        with prepared.hooks.hidden():
-            image = build(request, context.host, context.journal, context.report.output, context.report.info)
-        context.journal.note(image=str(prepared.reference), configuration=prepared.configuration)
-        context.report.detail(str(prepared.reference))
-        if not prepared.hooks.awaited(("PostDeploy", "DeployFailed")):
-            context.discard(prepared.tree)
-        return image
-
-
-def _push(prepared: Prepared, image: ImageInfo, context: StepContext) -> str:
-    """The digest in the registry, or nothing where there is no registry to push to."""
-    with context.report.stage("push"):
-        if not prepared.source.registry:
-            context.report.detail("no registry given; the image stays on its host")
-            return ""
-        reference = prepared.reference
-        credentials = find_credentials(reference.registry, prepared.source.credentials)
-        with RegistryClient(reference.registry, credentials) as client:
-            request = PushRequest(
-                reference=str(reference),
-                image=image,
-                credentials=credentials,
-                in_registry=lambda: client.manifest_digest(reference.repository, reference.tag),
-            )
-            progress = context.report.transfer(f"push {reference.tag}")
-            digest = push(request, context.host, context.journal, progress)
-        context.journal.note(digest=digest)
-        context.report.detail(digest)
-        return digest
 
 
 def _run(prepared: Prepared, digest: str, context: StepContext) -> Replaced | None:

@@ -19,7 +19,7 @@ from agent.host import Credentials
 from agent.images import BuildSettings, build_settings
 from agent.packages import AcquiredPackage, PackageReference
 from agent.registry import ImageReference, tag_from
-from agent.source import SDI, read_packed_source
+from agent.source import SDI, GoldenPackage, read_packed_source
 from agent.step import StepContext
 from agent.transform import TransformSettings
 from agent.transform.image_paths import in_image
@@ -77,8 +77,9 @@ class SourceImage:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """The rest, known once the source package is there."""
+    """The rest, known once the source package is there. `golden` is "" where an image is built."""
 
+    golden: str | GoldenPackage
     packages: tuple[PackageReference, ...]
     transform: TransformSettings | None
     build: BuildSettings
@@ -90,6 +91,7 @@ def read_recipe(package: AcquiredPackage, source: SourceImage, context: StepCont
     sdi = read_packed_source(package)
     transform = source.transform or sdi.transform
     return Recipe(
+        golden=sdi.golden,
         packages=tuple(_released(reference, context.packages) for reference in sdi.packages),
         transform=in_image(transform) if sdi.golden else transform,
         build=build_settings(sdi.build, source.build, context.variables, SDI),

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from agent.containers import CONFIGURATION, DEPLOYMENT, SLOT
-from agent.errors import StorageError
+from agent.errors import InputError, StorageError
 from agent.labels import CHANGES
 from agent.packages import Acquired, AcquiredPackage, ResolvedImage, acquire, acquire_all, extract, package_variables
 from agent.registry import ImageReference
@@ -22,8 +22,10 @@ from agent.step import StepContext
 from agent.transform import Change, Transformed, TransformFailure, tell, transform
 from agent.variables import Variables
 from steps.source_image.dockerfile import finish_dockerfile
+from steps.source_image.golden import Golden, Taken, find_golden, take_files
 from steps.source_image.hooking import content_hash, open_hooks
 from steps.source_image.manifest import Recipe, SourceImage, image_reference, read_recipe
+from steps.source_image.ways import FullBuild, OnGolden, Way, choose_way
 
 MASK = "********"
 LABELLED_FILES = 50
@@ -44,6 +46,7 @@ class Prepared:
     reference: ImageReference
     configuration: str
     labels: Mapping[str, str]
+    way: Way
     hooks: Hooks
     hooked: tuple[str, ...] = ()
     """The names of the hooks, those that ran before the image is built among them."""
@@ -61,15 +64,21 @@ class Prepared:
 def prepare(source: SourceImage, context: StepContext, *, planning: bool = False) -> Prepared:
     """Fetch, unpack and configure; nothing outside the work folder and the package cache is touched, unless by
     the package's own hooks, which a plan does not run."""
-    recipe, acquired = _acquire(source, context)
+    recipe, acquired, golden = _acquire(source, context)
     packages = acquired.packages
-    tree = _extract(packages, context)
+    taken = _take(golden, recipe, source, context, planning=planning) if golden else None
+    tree = taken.tree if taken else _extract(packages, context)
     hooks = open_hooks(source, tree, _known(acquired, tree, context), context, planning=planning)
     hooked = tuple(hooks.names())
     with hooks.watching():
         transformed = _configure(recipe, hooks, tree, context)
     context.journal.packages([*(_package_row(each) for each in packages), *map(_image_row, acquired.images)])
     context.journal.changes([_journal_row(change) for change in transformed.changes])
+    way: Way = FullBuild(reason="a hook may have changed any file")
+    if taken:
+        way = OnGolden(golden=taken.golden, found=taken.found, changes=taken.changes())
+    elif not hooks.ran:
+        way = choose_way(recipe, source, packages, tree, transformed, context)
     return Prepared(
         source=source,
         recipe=recipe,
@@ -78,23 +87,39 @@ def prepare(source: SourceImage, context: StepContext, *, planning: bool = False
         tree=tree,
         transformed=transformed,
         reference=image_reference(source, str(packages[0].version), context),
-        configuration=_configuration(recipe, packages, transformed, content_hash(tree) if hooks.ran else ""),
+        configuration=_configuration(recipe, acquired, transformed, content_hash(tree) if hooks.ran else ""),
         labels=_labels(transformed, context),
+        way=way,
         hooks=hooks,
         hooked=hooked,
     )
 
 
-def _acquire(source: SourceImage, context: StepContext) -> tuple[Recipe, Acquired]:
+def _acquire(source: SourceImage, context: StepContext) -> tuple[Recipe, Acquired, Golden | None]:
     """The source package first, since it says which others it needs; these are then fetched together."""
     report = context.report
     with report.stage("acquire"):
         (main,) = acquire([source.source], context.feeds, context.cache, report.transfer)
         recipe = read_recipe(main, source, context)
         others = acquire_all(list(recipe.packages), context.feeds, context.cache, report.transfer)
+        golden = find_golden(recipe, source, context) if recipe.golden else None
         packages = (main, *others.packages)
-        report.detail(", ".join([*map(_described, packages), *(image.image for image in others.images)]))
-        return recipe, Acquired(packages=packages, images=others.images)
+        images = (*others.images, golden.resolved) if golden else others.images
+        report.detail(", ".join([*map(_described, packages), *(image.image for image in images)]))
+        return recipe, Acquired(packages=packages, images=images), golden
+
+
+def _take(golden: Golden, recipe: Recipe, source: SourceImage, context: StepContext, *, planning: bool) -> Taken:
+    """The golden image's configuration files instead of a tree of packages."""
+    with context.report.stage("extract"):
+        if planning and golden.base is None:
+            raise InputError(
+                f"{golden.resolved.image} is only on {context.host.url}, where a plan makes no container to look "
+                "into it; push it to a registry, or run without a plan"
+            )
+        taken = take_files(golden, recipe.transform, source, context)
+        context.report.detail(f"{len(taken.found.files)} of the image's files")
+        return taken
 
 
 def _extract(packages: tuple[AcquiredPackage, ...], context: StepContext) -> Path:
@@ -132,17 +157,18 @@ def _configure(recipe: Recipe, hooks: Hooks, tree: Path, context: StepContext) -
         tell(transformed.messages, context.report)
         context.report.detail(transformed.summary)
         hooks.run("Deploy")
+        if recipe.golden:
+            return transformed
         return finish_dockerfile(tree, recipe.build, hooks.variables, transformed, context)
 
 
-def _configuration(
-    recipe: Recipe, packages: tuple[AcquiredPackage, ...], transformed: Transformed, hooked: str
-) -> str:
+def _configuration(recipe: Recipe, acquired: Acquired, transformed: Transformed, hooked: str) -> str:
     """Hash of all that goes into the image. The packages' hashes stand for their files, unless hooks were at work."""
     content = [
-        [(p.sha256, p.reference.extract_to or p.reference.name) for p in packages],
+        [(p.sha256, p.reference.extract_to or p.reference.name) for p in acquired.packages],
         sorted((file.path, hashlib.sha256(file.after).hexdigest()) for file in transformed.files),
         recipe.build.fingerprint,
+        *(image.digest for image in acquired.images if recipe.golden),
         *([hooked] if hooked else []),
     ]
     return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()

@@ -1,0 +1,123 @@
+"""The image of a release: built once of the packages as they were packed, and pushed once.
+
+What is then put on top of it for an environment is held against the image itself: where a file is not what the
+Dockerfile should have put there, there is a doubt, and the deployment's image is built as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from agent.host import ImageInfo
+from agent.images import (
+    Doubt,
+    ImageRequest,
+    LayerCache,
+    LayerContent,
+    OpenImage,
+    PushRequest,
+    build,
+    exactly,
+    find_files,
+    find_host_files,
+    open_image,
+    push,
+    rewritten,
+    unstarted,
+)
+from agent.labels import PACKAGE
+from agent.registry import RegistryClient, find_credentials
+from agent.step import StepContext
+from agent.transform import ChangedFile
+from steps.source_image.golden import container_name
+from steps.source_image.preparation import Prepared
+from steps.source_image.ways import OnRelease
+
+SHARED_NAMES = ("Octopus.Space.Id", "Octopus.Project.Id", "Octopus.Project.Name", "Octopus.Release.Number")
+"""Of a deployment's labels, those that all environments of a release have in common."""
+
+
+def release_in_registry(way: OnRelease, prepared: Prepared, context: StepContext) -> OpenImage | Doubt:
+    """The release's image as its registry has it, built and pushed if it has not."""
+    reference = way.release
+    cache = LayerCache(context.image_cache)
+    with _client(way, prepared) as client:
+        if client.manifest_digest(reference.repository, reference.tag) is not None:
+            there = open_image(reference, client, "", cache)
+            if there.config.labels.get(PACKAGE) == way.key:
+                context.report.info(f"{reference} is in the registry already")
+                return there
+        image = release_on_host(way, prepared, context)
+        if isinstance(image, Doubt):
+            return image
+        request = PushRequest(
+            reference=str(reference),
+            image=image,
+            credentials=find_credentials(reference.registry, prepared.source.credentials),
+            in_registry=lambda: client.manifest_digest(reference.repository, reference.tag),
+        )
+        digest = push(request, context.host, context.journal, context.report.transfer(f"push {reference.tag}"))
+        return open_image(reference.with_digest(digest), client, "", cache)
+
+
+def release_on_host(way: OnRelease, prepared: Prepared, context: StepContext) -> ImageInfo | Doubt:
+    """The release's image as the host has it, built if it has not. A base with triggers is a doubt."""
+    present = context.host.image(str(way.release))
+    fresh = present is None or present.labels.get(PACKAGE) != way.key
+    if fresh:
+        rewrite(way.changed, prepared.tree, before=True)
+    image = _built(way, prepared, context)
+    for base in way.bases:
+        info = context.host.image(base)
+        if (info is None and fresh) or (info is not None and info.build_triggers):
+            context.host.remove_image(str(way.release))
+            return Doubt(reason=f"{base} may have triggers (ONBUILD), which could see what is configured")
+    return image
+
+
+def registry_content(
+    way: OnRelease, base: OpenImage, prepared: Prepared, context: StepContext
+) -> LayerContent | Doubt:
+    """What the layer holds, with modes and owners as the release's layers in the registry tell them."""
+    with _client(way, prepared) as client:
+        layers = base.layers(client, LayerCache(context.image_cache), context.report.verbose)
+        found = find_files(layers, tuple(way.files), exactly)
+    return rewritten(found, way.files, base.system)
+
+
+def host_content(way: OnRelease, image: ImageInfo, context: StepContext) -> LayerContent | Doubt:
+    """The same, as the engine tells them."""
+    if not way.files:
+        return LayerContent()
+    with unstarted(image.id, container_name(context), context.host, context.journal) as container:
+        found = find_host_files(container, tuple(way.files), exactly, context.host)
+    return rewritten(found, way.files, "linux")
+
+
+def rewrite(files: Iterable[ChangedFile], tree: Path, *, before: bool) -> None:
+    """Make the files of the tree what they were in their packages, or again what this deployment needs."""
+    for file in files:
+        path = tree / file.path
+        mode = path.stat().st_mode
+        path.unlink()  # it may be read-only
+        path.write_bytes(file.before if before else file.after)
+        path.chmod(mode & 0o7777)
+
+
+def _built(way: OnRelease, prepared: Prepared, context: StepContext) -> ImageInfo:
+    names = {name: prepared.labels[name] for name in SHARED_NAMES if name in prepared.labels}
+    request = ImageRequest(
+        tree=prepared.tree,
+        reference=str(way.release),
+        settings=prepared.recipe.build,
+        identity={PACKAGE: way.key},
+        labels=names,
+    )
+    with prepared.hooks.hidden():
+        return build(request, context.host, context.journal, context.report.output, context.report.info)
+
+
+def _client(way: OnRelease, prepared: Prepared) -> RegistryClient:
+    registry = way.release.registry
+    return RegistryClient(registry, find_credentials(registry, prepared.source.credentials))
