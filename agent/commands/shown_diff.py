@@ -15,12 +15,13 @@ from agent.transform.text import decode
 MASK: Final = "********"
 
 _MOST_LINES: Final = 5_000
+_LONGEST_LINE: Final = 1_000
 _SENSITIVE = re.compile(
     r"pass(?:word|phrase|wd)|pwd|secret|token|credential|connection_?-?string|api_?-?key|private|account_?-?key"
-    r"|access_?-?key|shared_?-?key|signing|certificate|\bsas\b|\bauth|\bkey\b(?!\s*=\s*[\"'])|://[^/\s\"'@]*:[^/\s\"'@]+@",
+    r"|access_?-?key|shared_?-?key|signing|certificate|\bsas\b|\bauth|\bkey\b(?!\s*=\s*[\"'])|://[^/:\s\"'@]*:[^/\s\"'@]+@",
     re.IGNORECASE,
 )
-_TOKEN = re.compile(r"(?=[A-Za-z0-9+/_=-]*[0-9])(?=[A-Za-z0-9+/_=-]*[A-Za-z])[A-Za-z0-9+/_=-]{24,}")
+_TOKEN = re.compile(r"[A-Za-z0-9+/_=-]{24,}")
 _NAME = re.compile(r"""\s*(?:[-\[{,]\s*)*(?:"[^"]{1,200}"|'[^']{1,200}'|[\w.:/$ -]{1,200}?)\s*[:=]\s?""")
 _ELEMENT = re.compile(r"""\s*<[\w:.-]{1,100}(?:\s+(?:key|name)\s*=\s*(?:"[^"]{0,200}"|'[^']{0,200}'))?""")
 
@@ -70,6 +71,9 @@ def _masked(lines: Sequence[str], names: frozenset[str], *, show: bool) -> list[
     shown = []
     block = False
     for line in lines:
+        if len(line) > _LONGEST_LINE:
+            shown.append(f"({len(line):,} characters in one line)")
+            continue
         block = block or "-----BEGIN" in line
         margin = _margin(line)
         while line.strip() and above and above[-1][0] >= margin:
@@ -78,11 +82,17 @@ def _masked(lines: Sequence[str], names: frozenset[str], *, show: bool) -> list[
         guessed = not show and (block or _SENSITIVE.search(line) is not None)
         inherited = bool(above) and above[-1][1]
         secret = known or guessed or inherited
-        shown.append(_without_value(line) if secret else line if show else _TOKEN.sub(MASK, line))
+        shown.append(_without_value(line) if secret else line if show else _TOKEN.sub(_mask_token, line))
         if line.strip():
             above.append((margin, secret))
         block = block and "-----END" not in line
     return shown
+
+
+def _mask_token(found: re.Match[str]) -> str:
+    """Words and paths have no digits, as a rule, and numbers no letters."""
+    text = found.group()
+    return MASK if any(map(str.isdigit, text)) and any(map(str.isalpha, text)) else text
 
 
 def _margin(line: str) -> int:

@@ -16,6 +16,7 @@ from agent.images.inflate import inflated
 from agent.images.opened import OpenImage
 from agent.labels import BASE, CONFIGURATION
 from agent.registry import Descriptor, RegistryClient
+from agent.registry.documents import is_digest
 
 _HISTORY_PREFIX: Final = "configuration of "
 
@@ -57,6 +58,9 @@ def verify_base(image: OpenImage, client: RegistryClient) -> Iterator[Finding]:
     digest = image.config.labels.get(BASE, "")
     if not digest:
         yield Finding(what="base", good=True, found="the image names none: it was built, not configured")
+        return
+    if not is_digest(digest):
+        yield Finding(what="base", good=False, found=f"the label {BASE} is no digest ({digest[:100]!r})")
         return
     try:
         base = client.image(_base_repository(image), digest)

@@ -65,5 +65,10 @@ def test_what_is_known_to_be_a_secret_is_never_shown() -> None:
     assert "Title: ********" in shown
 
 
+def test_a_very_long_line_is_summed_up() -> None:
+    shown = shown_diff(b'{"a": "' + b"://:" * 100_000, b'{"a": "' + b"://:" * 100_001, "f")
+    assert shown.splitlines()[-1] == "+(400,011 characters in one line)"
+
+
 def test_a_file_of_very_many_lines_is_summed_up() -> None:
     assert "too many to show" in shown_diff(b"a\n" * 6_000, b"b\n" * 6_000, "f")
