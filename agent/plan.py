@@ -55,6 +55,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     files: list[PlannedFile] = []
     unmatched: list[str] = []
     image: str = ""
+    way: str = ""
+    """How the image is made, and why so."""
     registry: str = ""
     configuration: str = ""
     container: PlannedContainer | None = None

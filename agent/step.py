@@ -76,6 +76,8 @@ class StepContext:
     packages: tuple[PackageReference, ...]
     feeds: Mapping[str, Feed]
     cache: PackageCache
+    image_cache: Path
+    """A folder in which what was read of images is kept."""
     work: Path
     bundle: Path
     """The folder of the bundle, for files that come along in it."""

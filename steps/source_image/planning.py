@@ -26,6 +26,7 @@ def describe(prepared: Prepared, context: StepContext) -> Plan:
         files=[_file(file, context) for file in prepared.transformed.files],
         unmatched=[f"{rule.feature}: {rule.rule}: {rule.reason}" for rule in prepared.transformed.unmatched],
         image=str(prepared.reference),
+        way=str(prepared.way),
         registry=prepared.source.registry,
         configuration=prepared.configuration,
         container=_container(prepared, context),
