@@ -18,11 +18,23 @@ from pathlib import Path
 
 import msgspec
 
-from agent.containers import CONFIGURATION, DEPLOYMENT, RUN, SLOT, HealthSettings, Replacement, replace
+from agent.containers import (
+    CONFIGURATION,
+    DEPLOYMENT,
+    RUN,
+    SLOT,
+    SPECIFICATION,
+    HealthSettings,
+    Proxy,
+    Replacement,
+    replace,
+    serving,
+    shape_of,
+)
 from agent.documents import closest
 from agent.errors import ContainerError, InputError
 from agent.guard import guarded
-from agent.host import ContainerHost, ContainerSpec, HostAddress
+from agent.host import ContainerHost, ContainerInfo, ContainerSpec, HostAddress
 from agent.journal import DEPLOYED, Journal, NewRun, RunEntry, RunRecord
 from agent.lock import slot_lock
 from agent.plugins import connect
@@ -52,12 +64,12 @@ def rollback(request: RollbackRequest, report: Report) -> Outcome:
     """Put the target's container back in the place of the current one."""
     report.stages(STAGES)
     with closing(Journal(request.home / "journal.db", report.masker.mask)) as journal:
-        slot = _slot(request, journal)
+        slot = chosen_slot(request.slot, journal)
         holder = f"a rollback (process {os.getpid()}, {getpass.getuser()})"
-        with slot_lock(request.home, slot, holder, request.wait, _waiting(report)) as lock:
+        with slot_lock(request.home, slot, holder, request.wait, waiting(report)) as lock:
             host = cache(lambda: connect(request.host))
             recover(slot, journal, host, report.warning)
-            target = _target(request.to, journal.runs(slot), slot)
+            target = _target(request.to, journal.runs(slot), slot, host)
             entry = journal.begin(_new_run(target, request.host.url))
             outcome = _restore(target, host, entry, report, lambda: guarded(request.home, request.host, slot, lock))
     for name, value in outcome.outputs.items():
@@ -65,12 +77,13 @@ def rollback(request: RollbackRequest, report: Report) -> Outcome:
     return outcome
 
 
-def _slot(request: RollbackRequest, journal: Journal) -> str:
+def chosen_slot(wanted: str, journal: Journal) -> str:
+    """The slot of that name, or without a name the only one that there is."""
     slots = journal.slots()
-    if request.slot:
-        if request.slot.lower() not in slots:
-            raise InputError(f"nothing was ever deployed to the slot '{request.slot}'{closest(request.slot, slots)}")
-        return request.slot.lower()
+    if wanted:
+        if wanted.lower() not in slots:
+            raise InputError(f"nothing was ever deployed to the slot '{wanted}'{closest(wanted, slots)}")
+        return wanted.lower()
     if not slots:
         raise InputError("there is nothing to go back to: no deployment is in the journal; see --home")
     if len(slots) > 1:
@@ -78,16 +91,27 @@ def _slot(request: RollbackRequest, journal: Journal) -> str:
     return slots[0]
 
 
-def _target(to: str, runs: list[RunRecord], slot: str) -> RunRecord:
+def _target(to: str, runs: list[RunRecord], slot: str, connected: Callable[[], ContainerHost]) -> RunRecord:
     order = serving_order(runs)
     if not order:
         raise InputError(f"no deployment to the slot {slot} has ever succeeded; there is nothing to go back to")
     current, earlier = order[-1], order[:-1]
     if to:
         return _named(to, [run for run in runs if run.state == "succeeded" and run.kind in DEPLOYED], current)
+    if _left_unhealthy(runs, current, connected):
+        return current
     if not earlier:
         raise InputError(f"{current.id} is the first that succeeded in the slot {slot}; there is nothing before it")
     return earlier[-1]
+
+
+def _left_unhealthy(runs: list[RunRecord], current: RunRecord, connected: Callable[[], ContainerHost]) -> bool:
+    """A deployment failed and was left as it is (`on-failure: off`), so that the last good one does not serve."""
+    latest = next((run for run in runs if run.kind in DEPLOYED), None)
+    if latest is None or latest.state != "failed":
+        return False
+    serve = serving(connected(), latest.slot)
+    return bool(serve) and all(one.labels.get(DEPLOYMENT) != current.id for one in serve)
 
 
 def _named(to: str, runs: list[RunRecord], current: RunRecord) -> RunRecord:
@@ -124,20 +148,52 @@ def _restore(
 def _replacement(target: RunRecord, host: ContainerHost) -> Replacement:
     kept = host.inspect(target.container)
     if kept is not None and kept.labels.get(SLOT) == target.slot and kept.labels.get(DEPLOYMENT) == target.id:
-        spec = ContainerSpec(name=kept.name, image=kept.image, labels=kept.labels)
-        return Replacement(slot=target.slot, spec=spec, health=_health(kept.labels), keep=KEEP, kept=kept)
-    spec = _kept_specification(target)
-    return Replacement(slot=target.slot, spec=_with_image(spec, target, host), health=_health(spec.labels), keep=KEEP)
+        return _with_kept(kept, target, host)
+    spec = _with_image(_complete(journaled_specification(target), target), target, host)
+    replicas = _replicas(spec.labels, target, host)
+    return Replacement(slot=target.slot, spec=spec, health=_health(spec.labels), keep=KEEP, replicas=replicas)
 
 
-def _kept_specification(target: RunRecord) -> ContainerSpec:
-    """How the container was made, from the journal, which keeps no secrets."""
+def _with_kept(kept: ContainerInfo, target: RunRecord, host: ContainerHost) -> Replacement:
+    """The very containers that were kept; where there were fewer than serve now, more like them if that can be."""
+    spec = ContainerSpec(name=kept.name, image=kept.image, labels=kept.labels)
+    replicas = _replicas(kept.labels, target, host)
+    if replicas > 1:
+        try:
+            known = with_environment(journaled_specification(target), kept)
+            spec = dataclasses.replace(known, name=kept.name, image=kept.image_id, labels=kept.labels)
+        except ContainerError:
+            labels = {SLOT: target.slot, DEPLOYMENT: target.id, SPECIFICATION: kept.labels.get(SPECIFICATION, "")}
+            replicas = min(replicas, len(host.find(labels)))
+    health = _health(kept.labels)
+    return Replacement(slot=target.slot, spec=spec, health=health, keep=KEEP, kept=kept, replicas=replicas)
+
+
+def _replicas(labels: Mapping[str, str], target: RunRecord, host: ContainerHost) -> int:
+    """As many as serve now: going back is no reason to bear less."""
+    if not isinstance(shape_of(labels).cutover, Proxy):
+        return 1
+    return len(serving(host, target.slot)) or shape_of(labels).replicas
+
+
+def journaled_specification(run: RunRecord) -> ContainerSpec:
+    """How the container was made, from the journal, which keeps no secrets: masks may stand in their places."""
     try:
-        spec = msgspec.json.decode(target.specification, type=ContainerSpec)
+        return msgspec.json.decode(run.specification, type=ContainerSpec)
     except msgspec.DecodeError as error:
-        raise ContainerError(
-            f"the container of {target.id} is gone; deploy {target.release or target.id} again"
-        ) from error
+        raise ContainerError(f"the container of {run.id} is gone; deploy {run.release or run.id} again") from error
+
+
+def with_environment(spec: ContainerSpec, like: ContainerInfo) -> ContainerSpec:
+    """The same, with what the journal masks taken from a container that was made from it."""
+    environment = {
+        name: like.environment.get(name, value) if MASK in value else value
+        for name, value in spec.environment.items()
+    }
+    return dataclasses.replace(spec, environment=environment)
+
+
+def _complete(spec: ContainerSpec, target: RunRecord) -> ContainerSpec:
     secret = [name for name, value in spec.environment.items() if MASK in value]
     if secret:
         raise ContainerError(
@@ -164,7 +220,8 @@ def _health(labels: Mapping[str, str]) -> HealthSettings:
     return msgspec.json.decode(labels.get(RUN, "{}"), type=HealthSettings)
 
 
-def _waiting(report: Report) -> Callable[[str], None]:
+def waiting(report: Report) -> Callable[[str], None]:
+    """Says who holds the slot."""
     return lambda holder: report.info(f"waiting for {holder}")
 
 

@@ -10,7 +10,19 @@ from types import FrameType
 
 import click
 
-from agent.cli import containers, content, deploying, files, images, inspecting, packages, service, starting, trust
+from agent.cli import (
+    containers,
+    content,
+    deploying,
+    files,
+    images,
+    inspecting,
+    packages,
+    scaling,
+    service,
+    starting,
+    trust,
+)
 from agent.cli.options import TerminatedRun, defect
 from agent.errors import EXIT_DEFECT, EXIT_INTERRUPTED, EXIT_TERMINATED
 
@@ -32,7 +44,19 @@ def commands() -> None:
     """Turn packages into one image per deployment, push it, and run it."""
 
 
-for module in (deploying, containers, inspecting, content, files, images, packages, trust, service, starting):
+for module in (
+    deploying,
+    scaling,
+    containers,
+    inspecting,
+    content,
+    files,
+    images,
+    packages,
+    trust,
+    service,
+    starting,
+):
     for command in module.COMMANDS:
         commands.add_command(command)
 

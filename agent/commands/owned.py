@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from agent.containers import SLOT
+from agent.containers import ROLE, SLOT
 from agent.errors import InputError
 from agent.host import ContainerHost, ContainerInfo
 
@@ -25,7 +25,8 @@ class Meant:
 
     @property
     def active(self) -> tuple[ContainerInfo, ...]:
-        return tuple(found for found in self.containers if found.state in ACTIVE)
+        """Those of the application that run; a relay before them is none."""
+        return tuple(found for found in self.containers if found.state in ACTIVE and ROLE not in found.labels)
 
 
 def owned(host: ContainerHost) -> list[ContainerInfo]:
@@ -49,9 +50,14 @@ def meant(name: str, host: ContainerHost) -> Meant:
     raise InputError(f"no slot and no container of dockwright's is called '{name[:200]}'{_suggestion(wanted, ours)}")
 
 
-def latest(container: ContainerInfo) -> tuple[bool, str]:
-    """Sorts what runs, and then what ran last, to the end."""
-    return container.state in ACTIVE, container.started if container.state in ACTIVE else ended(container)
+def latest(container: ContainerInfo) -> tuple[bool, bool, str]:
+    """Sorts the application to the end, and there what runs, and then what ran last."""
+    of_application = ROLE not in container.labels
+    return (
+        of_application,
+        container.state in ACTIVE,
+        container.started if container.state in ACTIVE else ended(container),
+    )
 
 
 def ended(container: ContainerInfo) -> str:

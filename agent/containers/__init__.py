@@ -14,6 +14,7 @@ from agent.containers.labels import (
 )
 from agent.containers.octopus import run_settings
 from agent.containers.replace import Replaced, Replacement, replace, restore, serving
+from agent.containers.scale import Scaling, scale
 from agent.containers.settings import RunSettings
 
 __all__ = [
@@ -33,12 +34,14 @@ __all__ = [
     "Replaced",
     "Replacement",
     "RunSettings",
+    "Scaling",
     "Scene",
     "await_healthy",
     "label_health",
     "replace",
     "restore",
     "run_settings",
+    "scale",
     "serving",
     "shape_of",
     "strategy_for",
