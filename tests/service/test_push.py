@@ -108,7 +108,8 @@ def test_packages_that_the_agent_has_are_not_sent_again(agents: list[Agent], pus
 
 
 def test_several_agents_stop_at_the_first_failure(agents: list[Agent], pusher: Pusher, tmp_path: Path) -> None:
-    fails = "from agent.errors import ContainerError\nif 'agent-1' in str(context.work):\n    raise ContainerError('unhealthy')"
+    guard = "if 'agent-1' in str(context.work):\n    raise ContainerError('unhealthy')"
+    fails = f"from agent.errors import ContainerError\n{guard}"
     pushed = pusher.push(bundle(agents, fails), *agents)
     assert pushed.returncode == 9
     told = " ".join((pushed.stdout + pushed.stderr).split())
