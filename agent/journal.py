@@ -135,6 +135,16 @@ class ChangeRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SecretChange:
+    """That a file has a secret: which feature put it where, and the variable or rule that asked for it."""
+
+    feature: str
+    file: str
+    place: str
+    rule: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class PackageUse:
     """That a run is made of a package: its id, version and content, and the run's slot and state."""
 
@@ -230,14 +240,14 @@ class Journal:
             ).fetchall()
         return [ChangeRecord(**dict(row)) for row in rows]
 
-    def secret_rules(self, record: RunRecord) -> list[str]:
-        """What asked for the changes of one run whose values are secret: names of variables, mostly."""
+    def secret_changes(self, record: RunRecord) -> list[SecretChange]:
+        """Where one run put secrets into files."""
         with self._storing():
             rows = self._database.execute(
-                "SELECT DISTINCT rule FROM changes WHERE run = ? AND '********' IN (old, new)",
+                "SELECT DISTINCT feature, file, place, rule FROM changes WHERE run = ? AND '********' IN (old, new)",
                 (record.number,),
             ).fetchall()
-        return [row["rule"] for row in rows]
+        return [SecretChange(**dict(row)) for row in rows]
 
     def package_uses(self) -> list[PackageUse]:
         """Every package of every run, the newest run first."""

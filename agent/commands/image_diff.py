@@ -11,12 +11,13 @@ from typing import Any, Final
 import msgspec
 
 from agent.commands.recorded import recorded
-from agent.commands.shown_diff import shown_diff
+from agent.commands.shown_diff import EVERYTHING, shown_diff
 from agent.errors import InputError
 from agent.images.contents import Layers, find_files
 from agent.images.difference import FileDifference, FileState, compare_files, shared_layers
 from agent.images.layer_cache import LayerCache
 from agent.images.opened import OpenImage, open_image
+from agent.journal import SecretChange
 from agent.registry import Descriptor, ImageReference, RegistryClient, find_credentials
 from agent.report.wording import size
 
@@ -84,7 +85,7 @@ def difference(
         differences = compare_files(first, second)
         shared = shared_layers(first, second)
         shown = [each for each in differences if _is_configuration(each)][:_MOST_SHOWN]
-        secrets = [*_secret_names(one, home), *_secret_names(other, home)]
+        secrets = [*_secrets(one, home), *_secrets(other, home)]
         return ImageDifference(
             first=_side(one, first, shared),
             second=_side(other, second, shared),
@@ -127,10 +128,20 @@ def _opened(
     return image, image.layers(client, cache, log)
 
 
-def _secret_names(image: OpenImage, home: Path) -> tuple[str, ...]:
-    """The variables whose values went into the image as secrets, as far as the journal knows."""
+def _secrets(image: OpenImage, home: Path) -> tuple[SecretChange, ...]:
+    """Where secrets went into the image's files, as far as the journal knows."""
     known = recorded(image, home)
-    return known.secret_rules if known else ()
+    return known.secrets if known else ()
+
+
+def _secret_names(path: str, secrets: Sequence[SecretChange]) -> Iterator[str]:
+    """What is secret in a file: values by name where the feature goes by names, else every value.
+
+    The journal has the file's path where it was transformed, so only its last part counts.
+    """
+    for secret in secrets:
+        if PurePosixPath(secret.file).name == PurePosixPath(path).name:
+            yield secret.rule if secret.feature == "structured" else EVERYTHING
 
 
 def _side(image: OpenImage, layers: Layers, shared: int) -> ImageSide:
@@ -174,12 +185,18 @@ def _is_configuration(difference: FileDifference) -> bool:
 
 
 def _shown(
-    differences: Sequence[FileDifference], first: Layers, second: Layers, secrets: Sequence[str], *, show: bool
+    differences: Sequence[FileDifference],
+    first: Layers,
+    second: Layers,
+    secrets: Sequence[SecretChange],
+    *,
+    show: bool,
 ) -> Iterator[ConfigurationChange]:
     before = _contents(first, [each.path for each in differences if each.before])
     after = _contents(second, [each.path for each in differences if each.after])
     for each in differences:
-        diff = shown_diff(before.get(each.path, b""), after.get(each.path, b""), each.path, secrets, show=show)
+        names = tuple(_secret_names(each.path, secrets))
+        diff = shown_diff(before.get(each.path, b""), after.get(each.path, b""), each.path, names, show=show)
         yield ConfigurationChange(path=each.path, kind=each.kind, diff=diff)
 
 

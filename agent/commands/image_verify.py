@@ -28,7 +28,7 @@ def verify_image(
         return [
             manifest,
             *([] if alone else _journal(image, home)),
-            *verify_base(image, client),
+            *verify_base(image, client, deployed=DEPLOYMENT in image.config.labels),
             *verify_parts(image, client, log, quick=quick),
         ]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from agent.images.opened import OpenImage
-from agent.journal import Journal, PackageRecord, RunRecord
+from agent.journal import Journal, PackageRecord, RunRecord, SecretChange
 from agent.labels import BASE
 
 
@@ -17,7 +17,7 @@ class RecordedImage(msgspec.Struct, frozen=True, kw_only=True):
 
     run: RunRecord
     packages: tuple[PackageRecord, ...]
-    secret_rules: tuple[str, ...]
+    secrets: tuple[SecretChange, ...]
 
 
 def recorded(image: OpenImage, home: Path) -> RecordedImage | None:
@@ -54,7 +54,7 @@ def _latest(home: Path, conditions: Sequence[Callable[[RunRecord], bool]]) -> Re
         return RecordedImage(
             run=run,
             packages=tuple(journal.packages(run)),
-            secret_rules=tuple(journal.secret_rules(run)),
+            secrets=tuple(journal.secret_changes(run)),
         )
     finally:
         journal.close()

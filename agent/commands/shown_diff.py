@@ -13,6 +13,7 @@ from typing import Final
 from agent.transform.text import decode
 
 MASK: Final = "********"
+EVERYTHING: Final = ""
 
 _MOST_LINES: Final = 5_000
 _LONGEST_LINE: Final = 1_000
@@ -32,12 +33,14 @@ def shown_diff(
     """A unified diff; empty if only bytes differ that are no text.
 
     Values are masked as above, unless `show`; those below `secret_names` (names of variables that are known to be
-    secret) are masked always.
+    secret) are masked always, and with `EVERYTHING` among these all values are.
     """
     old, new = (decode(side).text.splitlines() for side in (before, after))
     if len(old) + len(new) > _MOST_LINES:
         return f"({len(old):,} lines before, {len(new):,} after: too many to show)"
     names = frozenset(words[-1].lower() for name in secret_names if (words := re.findall(r"[\w-]+", name)))
+    if EVERYTHING in secret_names:
+        names |= {EVERYTHING}
     masked = [_masked(side, names, show=show) for side in (old, new)]
     return "\n".join(_unified(old, new, masked[0], masked[1], path))
 
@@ -102,7 +105,7 @@ def _margin(line: str) -> int:
 
 
 def _speaks_of(line: str, names: frozenset[str]) -> bool:
-    return bool(names) and not names.isdisjoint(re.findall(r"[\w-]+", line.lower()))
+    return EVERYTHING in names or (bool(names) and not names.isdisjoint(re.findall(r"[\w-]+", line.lower())))
 
 
 def _without_value(line: str) -> str:

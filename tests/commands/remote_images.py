@@ -15,6 +15,7 @@ from agent.registry import ImageReference, RegistryClient
 from tests.registry.fake_server import FakeServer
 from tests.registry.memory_registry import MemoryRegistry
 
+MASK = "********"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
@@ -72,14 +73,14 @@ class Images:
         *,
         configuration: str = "",
         packages: tuple[tuple[str, str, str, str, int], ...] = (),
-        secret_rules: tuple[str, ...] = (),
+        secrets: tuple[tuple[str, str, str], ...] = (),
     ) -> None:
         """Note in the journal that Deployments-1 pushed it."""
         journal = Journal(self.home / "journal.db")
         facts = {"release": "1.0", "project": "p", "environment": "e", "tenant": "", "step": "s", "host": "unix://"}
         entry = journal.begin(NewRun(id="Deployments-1", kind="deployment", slot="p/e/untenanted/s", **facts))
         entry.packages(packages)
-        entry.changes([("structured", "f", "p", rule, "********", "********") for rule in secret_rules])
+        entry.changes([(feature, file, "line 1", rule, MASK, MASK) for feature, file, rule in secrets])
         entry.note(image=self.name(tag), digest=digest, configuration=configuration)
         entry.finish("succeeded")
         journal.close()

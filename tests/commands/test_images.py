@@ -78,10 +78,13 @@ def test_a_mode_alone_is_told_of_a_configuration_file_too(images: Images) -> Non
 
 
 @pytest.mark.parametrize("show", [True, False])
-def test_what_the_journal_knows_as_secret_is_never_shown(images: Images, show: bool) -> None:
+@pytest.mark.parametrize("secret", [("structured", "a.json", "Mode"), ("substitute", "app/a.json", "#{Other}")])
+def test_what_the_journal_knows_as_secret_is_never_shown(
+    images: Images, secret: tuple[str, str, str], show: bool
+) -> None:
     images.keep("uat", APP)
     digest = images.keep("live", APP, LIVE)
-    images.deployed("live", digest, secret_rules=("Mode",))
+    images.deployed("live", digest, secrets=(secret,))
     (change,) = compared(images, "uat", "live", show=show).configuration
     assert "live" not in change.diff
     assert "********" in change.diff
