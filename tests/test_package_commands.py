@@ -81,6 +81,14 @@ def test_what_cannot_be_acquired_is_one_line(tmp_path: Path, arguments: list[str
     assert message in " ".join((done.stdout + done.stderr).split())
 
 
+def test_extraction_may_drop_what_calamari_drops(tmp_path: Path) -> None:
+    archive = write_archive(tmp_path / "App.1.0.0", [Member(name="run.sh", data=b"x", mode=0o755)])
+    for folder, mode, more in (("full", 0o755, []), ("plain", 0o644, ["--as-calamari"])):
+        command = [str(DOCKWRIGHT), "extract", str(archive), str(tmp_path / folder), *more]
+        assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+        assert (tmp_path / folder / "run.sh").stat().st_mode & 0o777 == mode
+
+
 def test_the_cache_is_shown_with_who_needs_what(tmp_path: Path, folder: Path) -> None:
     assert "no package is cached" in _dockwright(tmp_path, "packages").stdout
     _dockwright(tmp_path, "acquire", "App@1.0.0", "App@1.1.0", "--feed", f"folder:{folder}")

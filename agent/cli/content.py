@@ -34,13 +34,14 @@ def evaluate(text: str, **options: Any) -> None:
 @click.command()
 @click.argument("package", type=FILE)
 @click.argument("folder", type=FILE)
-def extract(package: Path, folder: Path) -> None:
+@click.option("--as-calamari", is_flag=True, help="Leave links and executable bits out, as Calamari does.")
+def extract(package: Path, folder: Path, as_calamari: bool) -> None:
     """Unpack PACKAGE into FOLDER, safely."""
     with plain_errors():
         from agent.packages import extract as unpack
         from agent.report.wording import size
 
-        extracted = unpack(package, folder)
+        extracted = unpack(package, folder, fidelity="calamari" if as_calamari else "full")
         click.echo(f"{extracted.files:,} files, {size(extracted.bytes)} in {folder}")
 
 

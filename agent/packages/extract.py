@@ -43,11 +43,12 @@ def extract(
     *,
     limits: Limits | None = None,
     progress: ByteProgress | None = None,
-    fidelity: Fidelity = "full",
+    fidelity: Fidelity | None = None,
 ) -> Extracted:
     """Unpack a package into the folder `into`, which is made, or joined if it is there: files replace files.
 
-    `progress` gets bytes of the archive. `calamari` drops links and executable bits, as Calamari does.
+    `progress` gets bytes of the archive. `calamari` drops links and executable bits, as Calamari does; not given, the
+    package's reference decides.
     PackageError where the archive is damaged, hostile, over a limit, or no longer what was acquired; StorageError
     where the disk is full or not writable. Either way `into` is as it was.
     """
@@ -110,6 +111,7 @@ class _Source:
     extension: str
     sha256: str = ""
     seal: str = ""
+    fidelity: Fidelity = "full"
 
     @classmethod
     def of(cls, package: Path | AcquiredPackage) -> _Source:
@@ -122,6 +124,7 @@ class _Source:
             extension=package.extension,
             sha256=package.sha256,
             seal=package.seal,
+            fidelity="calamari" if package.reference.as_calamari else "full",
         )
 
     @contextmanager
@@ -173,12 +176,12 @@ def _write(
     staging: Path,
     limits: Limits,
     progress: ByteProgress | None,
-    fidelity: Fidelity,
+    fidelity: Fidelity | None,
 ) -> Extracted:
     size = os.fstat(file.fileno()).st_size
     budget = Budget(limits, size, staging)
     root = open_folder(staging)
-    writer = TreeWriter(root, budget, keep_unix=fidelity == "full")
+    writer = TreeWriter(root, budget, keep_unix=(fidelity or source.fidelity) == "full")
     try:
         for entry in read_archive(file, source.extension, limits.entries):
             writer.add(entry)

@@ -21,6 +21,7 @@ class PackageReference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """A package as a manifest asks for it: `version` is a version or a range, `name` is the id if not given.
 
     `extract_to` is a folder within the tree, or empty for one called as the reference. `sha256` pins the content.
+    `as_calamari` leaves links and executable bits out of what is extracted.
     """
 
     id: str
@@ -29,10 +30,16 @@ class PackageReference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     feed: str = BUILT_IN
     extract_to: str = ""
     sha256: str = ""
+    as_calamari: bool = False
 
     def __post_init__(self) -> None:
         if not self.name:  # Maven's ids have colons, which a folder's name must not
             msgspec.structs.force_setattr(self, "name", _usual_name(self.id))
+
+    @property
+    def variant(self) -> tuple[str, ...]:
+        """What makes another tree of the same content."""
+        return ("as-calamari",) if self.as_calamari else ()
 
 
 def resolve(reference: PackageReference, feeds: Mapping[str, Feed]) -> tuple[Feed, FeedPackage]:

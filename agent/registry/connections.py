@@ -76,8 +76,10 @@ def _through(proxy: str, origin: Origin, make: Callable[[str, int], C]) -> C:
     try:
         connection.connect()
         connection.sock.settimeout(SILENCE_SECONDS)
-    except BaseException:
+    except BaseException as error:
         connection.close()
+        if isinstance(error, OSError) and not isinstance(error, ssl.SSLError):
+            raise OSError(f"the proxy {host}:{port} does not help: {error.strerror or error}") from error
         raise
     return connection
 

@@ -120,5 +120,9 @@ def _released(reference: PackageReference, packages: tuple[PackageReference, ...
     """A package that the release names has the release's version and feed, wherever else it is asked for."""
     for named in packages:
         if named.name.lower() == reference.name.lower() or named.id.lower() == reference.id.lower():
-            return msgspec.structs.replace(named, extract_to=reference.extract_to or named.extract_to)
+            return msgspec.structs.replace(
+                named,
+                extract_to=reference.extract_to or named.extract_to,
+                as_calamari=reference.as_calamari or named.as_calamari,
+            )
     return reference

@@ -165,7 +165,7 @@ def _configure(recipe: Recipe, hooks: Hooks, tree: Path, context: StepContext) -
 def _configuration(recipe: Recipe, acquired: Acquired, transformed: Transformed, hooked: str) -> str:
     """Hash of all that goes into the image. The packages' hashes stand for their files, unless hooks were at work."""
     content = [
-        [(p.sha256, p.reference.extract_to or p.reference.name) for p in acquired.packages],
+        [(p.sha256, p.reference.extract_to or p.reference.name, *p.reference.variant) for p in acquired.packages],
         sorted((file.path, hashlib.sha256(file.after).hexdigest()) for file in transformed.files),
         recipe.build.fingerprint,
         *(image.digest for image in acquired.images if recipe.golden),

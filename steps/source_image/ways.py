@@ -112,7 +112,7 @@ def _builds_own(recipe: Recipe) -> tuple[str, ...]:
 def _key(recipe: Recipe, packages: tuple[AcquiredPackage, ...], tree: Path) -> str:
     read = [(tree / name).read_bytes() for name in _builds_own(recipe) if (tree / name).is_file()]
     content = [
-        [(package.sha256, package.reference.extract_to or package.reference.name) for package in packages],
+        [(p.sha256, p.reference.extract_to or p.reference.name, *p.reference.variant) for p in packages],
         [hashlib.sha256(data).hexdigest() for data in read],
         recipe.build.fingerprint,
     ]

@@ -14,9 +14,11 @@ from agent.packages import (
     PackageCache,
     PackageReference,
     acquire,
+    extract,
     open_feeds,
     package_variables,
 )
+from agent.packages.feeds import FolderFeed
 from tests.packages.archive_making import Member, write_archive
 
 NAMES = ("MyWebApp.1.0.0", "MyWebApp.1.2.0", "MyWebApp.1.2.5-beta", "MyWebApp.2.0.0", "Tools.3.1")
@@ -138,6 +140,17 @@ def test_variables_are_named_as_calamari_names_them(tmp_path: Path, feeds: dict[
     assert values["Octopus.Action.Package[tools].OriginalPath"] == str(tools.path)
     assert "Octopus.Action.Package[tools].ExtractedPath" not in values
     assert package_variables([], {}) == ()
+
+
+def test_a_reference_may_ask_for_the_tree_that_calamari_makes(tmp_path: Path) -> None:
+    members = [Member(name="run.sh", data=b"x", mode=0o755), Member(name="link", kind="symlink", target="run.sh")]
+    (tmp_path / "feed").mkdir()
+    write_archive(tmp_path / "feed/App.1.0.0", members)
+    feeds: dict[str, Feed] = {"built-in": FolderFeed(name="built-in", root=tmp_path / "feed")}
+    (package,) = _acquire(tmp_path, feeds, PackageReference(id="App", version="1.0.0", as_calamari=True))
+    extract(package, tmp_path / "tree")
+    assert [path.name for path in (tmp_path / "tree").iterdir()] == ["run.sh"]
+    assert (tmp_path / "tree/run.sh").stat().st_mode & 0o777 == 0o644
 
 
 def _reference(id: str, version: str) -> PackageReference:  # noqa: A002

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from http.client import HTTPConnection
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from agent.errors import InputError, PackageError
@@ -116,7 +117,7 @@ def test_an_image_is_no_package_and_a_package_no_image(tmp_path: Path, server: W
 
 @pytest.mark.parametrize(
     ("more", "message"),
-    [({"extract_to": "app"}, "takes no extract-to"), ({"sha256": "6" * 64}, "is asked for; it is not used")],
+    [({"extract-to": "app"}, "takes no extract-to"), ({"sha256": "6" * 64}, "is asked for; it is not used")],
 )
 def test_what_an_image_cannot_be_is_told(
     server: WebServer, opened: OpenFeed, more: dict[str, str], message: str
@@ -170,7 +171,7 @@ def test_docker_hub_is_written_as_the_server_writes_it(opened: OpenFeed) -> None
 
 
 def _reference(id: str, version: str, **more: str) -> PackageReference:  # noqa: A002
-    return PackageReference(id=id, version=version, feed="hub", **more)
+    return msgspec.convert({"id": id, "version": version, "feed": "hub", **more}, PackageReference)
 
 
 def _hub(server: WebServer, opened: OpenFeed) -> dict[str, Feed]:

@@ -73,9 +73,7 @@ def test_a_proxy_that_is_none_is_told(proxy: str, monkeypatch: pytest.MonkeyPatc
         Transport(any_certificate).send(Origin(scheme="https", host="registry.test", port=443), ASK)
 
 
-@pytest.mark.parametrize(
-    "host", ["169.254.169.254", "100.100.100.200", "[fd00:ec2::254]", "[::ffff:a9fe:a9fe]"]
-)
+@pytest.mark.parametrize("host", ["169.254.169.254", "100.100.100.200", "[fd00:ec2::254]", "[::ffff:a9fe:a9fe]"])
 def test_a_metadata_service_is_no_registry(host: str) -> None:
     with RegistryClient(host) as client, pytest.raises(RegistryError, match="metadata service; it is not asked"):
         client.ping()
