@@ -17,6 +17,7 @@ _MOST_NAMES = 10_000
 _NAMED = re.compile(r"#(\d+) (\[.*)")
 _FAILED = re.compile(r"#(\d+) (?:\d+(?:\.\d+)? )?ERROR: (.*)")
 _PLACE = re.compile(r"\[(?:[^\]]*?([^\]\s]+) )?(\d+)/\d+\] (\S+.*)")
+_BASE = re.compile(r"\[internal\] load metadata for (\S+)")
 _UNREACHABLE = re.compile("cannot connect to the docker daemon|permission denied while trying to connect", re.I)
 _LAYERS = frozenset({"FROM", "RUN", "COPY", "ADD", "WORKDIR"})
 _PREFIX = re.compile(r"^(?:ERROR: )?(?:failed to (?:build|solve)[^:]*: )?(?:failed to create LLB definition: )?")
@@ -56,6 +57,8 @@ def failed_step(instructions: Sequence[Instruction], name: str) -> int:
     BuildKit counts the instructions of a stage that make layers, its FROM among them; versions differ in what
     else they count, so the text decides where it is there only once.
     """
+    if base := _BASE.match(name):
+        return _base_step(instructions, base[1])
     match = _PLACE.match(name)
     if match is None:
         return 0
@@ -69,6 +72,19 @@ def failed_step(instructions: Sequence[Instruction], name: str) -> int:
     if number <= len(counted) and instructions[counted[number - 1]].keyword.lower() == text.split()[0]:
         return counted[number - 1] + 1
     return same[0] + 1 if same else 0
+
+
+def _base_step(instructions: Sequence[Instruction], image: str) -> int:
+    """The FROM of an image that BuildKit spells out in full."""
+    for number, instruction in enumerate(instructions, start=1):
+        names = [word for word in instruction.words if not word.startswith("--")]
+        if (
+            instruction.keyword == "FROM"
+            and names
+            and image.endswith((f"/{names[0]}", f"/{names[0]}:latest", names[0]))
+        ):
+            return number
+    return 0
 
 
 def _stage(instructions: Sequence[Instruction], name: str) -> list[int]:

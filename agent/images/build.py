@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from agent.errors import BuildError
+from agent.images.bases import base_credentials
 from agent.images.settings import BuildSettings
 
 if TYPE_CHECKING:
-    from agent.host import ContainerHost, Credentials, ImageInfo, LineSink
+    from agent.host import BuildRequest, ContainerHost, Credentials, ImageInfo, LineSink
     from agent.journal import Effects
 
 
@@ -26,7 +27,7 @@ class ImageRequest(msgspec.Struct, frozen=True, kw_only=True):
     identity: Mapping[str, str]
     labels: Mapping[str, str]
     credentials: Mapping[str, Credentials] = {}
-    """For base images in private registries, by the registry's name."""
+    """For base images in private registries, by the registry's name; others come from Docker's configuration."""
 
 
 def build(
@@ -39,13 +40,17 @@ def build(
         return present
     _require_dockerfile(request)
     with journal.effect("build", "build", request.reference):
-        asked = replace(
-            request.settings.request(request.tree),
-            tags=(request.reference,),
-            labels={**request.labels, **request.identity},
-            credentials=request.credentials,
-        )
-        return host.build(asked, output)
+        return host.build(_asked(request, host), output)
+
+
+def _asked(request: ImageRequest, host: ContainerHost) -> BuildRequest:
+    asked = request.settings.request(request.tree)
+    return replace(
+        asked,
+        tags=(request.reference,),
+        labels={**request.labels, **request.identity},
+        credentials=base_credentials(asked, request.credentials, host),
+    )
 
 
 def _require_dockerfile(request: ImageRequest) -> None:

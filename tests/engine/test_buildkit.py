@@ -165,7 +165,8 @@ def test_instruction_is_found_by_its_text_or_its_number() -> None:
     assert line("[stage-1 2/3] COPY --from=one 1 /") == 7
     assert line("[stage-1 3/3] RUN y   z") == 8
     assert line("[one 1/4] FROM docker.io/library/a") == 1
-    assert line("[internal] load metadata for docker.io/library/a") == 0
+    assert line("[internal] load metadata for docker.io/library/c:latest") == 10
+    assert line("[internal] load metadata for docker.io/library/x:latest") == 0
     assert line("") == 0
 
 

@@ -210,6 +210,26 @@ def test_base_image_of_a_private_registry_is_pulled_for_a_build(
         engine_host.build(BuildRequest(context=context, tags=()), no_lines)
 
 
+def test_base_image_of_a_private_registry_is_pulled_by_buildkit_too(
+    engine_host: ContainerHost, context: Path, private_registry: FakeServer, unique_name: Callable[[str], str]
+) -> None:
+    base = f"{private_registry.name}/{unique_name('base')}:1"
+    engine_host.build(BuildRequest(context=context, tags=(base,)), no_lines)
+    engine_host.push(base, JANE, no_progress)
+    engine_host.remove_image(base)
+    (context / "Dockerfile").write_text(
+        f"FROM {base}\nRUN --mount=type=secret,id=t test -s /run/secrets/t\n", encoding="utf-8"
+    )
+    tag = f"{unique_name('app')}:1"
+    request = BuildRequest(
+        context=context, tags=(tag,), credentials={private_registry.name: JANE}, secrets={"t": "x"}
+    )
+    assert engine_host.build(request, no_lines).tags == (tag,)
+    engine_host.remove_image(tag)
+    with pytest.raises(BuildError, match=r"^Dockerfile:1: FROM \S+: .*(401|denied|auth)"):
+        engine_host.build(BuildRequest(context=context, tags=(), secrets={"t": "x"}), no_lines)
+
+
 def test_labels_hold_any_text_and_cost_one_step(
     engine_host: ContainerHost, base_image: str, tmp_path: Path, unique_name: Callable[[str], str]
 ) -> None:
