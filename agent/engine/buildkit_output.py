@@ -77,12 +77,9 @@ def failed_step(instructions: Sequence[Instruction], name: str) -> int:
 def _base_step(instructions: Sequence[Instruction], image: str) -> int:
     """The FROM of an image that BuildKit spells out in full."""
     for number, instruction in enumerate(instructions, start=1):
-        names = [word for word in instruction.words if not word.startswith("--")]
-        if (
-            instruction.keyword == "FROM"
-            and names
-            and image.endswith((f"/{names[0]}", f"/{names[0]}:latest", names[0]))
-        ):
+        names = [word for word in instruction.words if not word.startswith("--")][:1]
+        ends = tuple(f"/{name}{tag}" for name in names for tag in ("", ":latest"))
+        if instruction.keyword == "FROM" and f"/{image}".endswith(ends):
             return number
     return 0
 
