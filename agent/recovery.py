@@ -42,7 +42,8 @@ def _recover(record: RunRecord, journal: Journal, host: ContainerHost, log: Log)
     new = _seen(_names(effects, "create", "start"), host)
     old = _old(record, effects, new, host)
     if new or old:
-        scene = Scene(slot=record.slot, host=host, journal=entry, log=lambda _: None)
+        ending = {effect.name for effect in effects if effect.kind == "stop" and not effect.done}
+        scene = Scene(slot=record.slot, host=host, journal=entry, log=lambda _: None, ending=ending)
         strategy = strategy_for(shape_of((new or old)[0].labels), old, scene)
         if _all_good(record, new, effects, host):
             strategy.finish(new, [one for one in old if one.running])

@@ -112,6 +112,20 @@ def test_whatever_call_fails_the_old_container_serves(operation: str, host: Memo
     assert host.inspect("web-deployments-2") is None
 
 
+def test_stop_that_was_cut_short_is_ended_before_the_old_container_starts_again(
+    host: MemoryHost, entry: RunEntry
+) -> None:
+    """The engine goes on stopping it, and would kill what was only found running."""
+    deploy(wanted(1), host, entry)
+    (old,) = host.find({SLOT: SLOT_NAME})
+    host.fail_next("stop", ContainerError("the connection to the engine broke"))
+    host.calls.clear()
+    with pytest.raises(ContainerError, match="broke"):
+        deploy(wanted(2), host, entry)
+    told = [call for call in host.calls if call in (f"stop {old.id}", f"start {old.id}")]
+    assert told == [f"stop {old.id}", f"stop {old.id}", f"start {old.id}"]
+
+
 def test_an_interrupt_in_the_middle_puts_the_old_container_back(host: MemoryHost, entry: RunEntry) -> None:
     deploy(wanted(1), host, entry)
 

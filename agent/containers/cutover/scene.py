@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -33,6 +33,9 @@ class Scene:
     health: HealthSettings | None = None
     on_failure: OnFailure = "rollback"
     wanted_ports: tuple[Port, ...] = ()
+    ending: set[str] = field(default_factory=set)
+    """Names of those that were told to end and have not been seen to. An engine that has begun to stop one goes
+    on with it though whoever asked has died, and kills it when its time is over."""
 
 
 def serving(host: ContainerHost, slot: str) -> list[ContainerInfo]:
@@ -83,8 +86,10 @@ def judge(new: ContainerInfo, scene: Scene) -> float:
 def stop(container: ContainerInfo, scene: Scene) -> None:
     """Stop one that served; it stays for a rollback."""
     scene.log(f"stopping {container.name}")
+    scene.ending.add(container.name)
     with scene.journal.effect("run", "stop", container.name):
         scene.host.stop(container.id, container.stop_timeout)
+    scene.ending.remove(container.name)
 
 
 def discard(new: ContainerInfo, scene: Scene, *, kept: bool) -> None:
@@ -110,7 +115,10 @@ def put_back(old: list[ContainerInfo], scene: Scene, *, awaited: bool) -> list[C
         seen = scene.host.inspect(container.id)
         if seen is None:
             continue
-        if not seen.running:
+        if seen.running and seen.name in scene.ending:
+            with scene.journal.effect("run", "end", seen.name):
+                scene.host.stop(seen.id, seen.stop_timeout)
+        if not seen.running or seen.name in scene.ending:
             restore(seen, scene.host, scene.journal)
             if awaited:
                 _await_quietly(seen, scene)
