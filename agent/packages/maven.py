@@ -41,7 +41,7 @@ class _Key:
 
 _QUALIFIERS = ("alpha", "beta", "milestone", "rc", "snapshot", "", "sp")
 _BEFORE_RELEASE = frozenset(_QUALIFIERS[:5])
-_ALIASES = {"ga": "", "final": "", "release": "", "cr": "rc"}
+_ALIASES = {"ga": "", "final": "", "cr": "rc"}
 _SHORT = {"a": "alpha", "b": "beta", "m": "milestone"}
 
 
