@@ -6,6 +6,7 @@ from agent.scripts.kit import kit, readable_variables
 from agent.scripts.listening import Artifact, Listener
 from agent.scripts.running import ScriptRun, run_script
 from agent.scripts.script import Language, Script
+from agent.scripts.settings import ScriptSettings, read_script
 
 __all__ = [
     "STAGES",
@@ -18,9 +19,11 @@ __all__ = [
     "Listener",
     "Script",
     "ScriptRun",
+    "ScriptSettings",
     "keep_artifact",
     "kit",
     "make_room",
+    "read_script",
     "readable_variables",
     "run_script",
 ]

@@ -108,6 +108,10 @@ class Hooks:
         except (DockwrightError, OSError) as failure:
             self._report.warning(f"DeployFailed: {failure}")
 
+    def run_also(self, script: Script) -> None:
+        """Run another script as if it were a hook: in the package's folder, with the variables that they have set."""
+        self._run(script, None)
+
     def tell(self, outputs: Mapping[str, str], *, sensitive: bool = False) -> None:
         """Give later scripts (and transforms) the step's output variables, as later steps will read them."""
         step = self._places.step

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -41,8 +42,8 @@ class ScriptRun:
 def run_script(run: ScriptRun, output: LineSink) -> int:
     """Run it to its end and return its exit code; whatever is not ended by then lives on.
 
-    ScriptError if nothing here reads its language, or when its time is up; then, and when the run is stopped, its
-    whole process group is killed.
+    ScriptError if nothing here reads its language, or when its time is up; then, and when the run is stopped, it
+    is killed with all that it has started.
     """
     interpreter = _interpreter(run.script)
     prepared = kit(run.script, run.variables)
@@ -64,10 +65,11 @@ def run_script(run: ScriptRun, output: LineSink) -> int:
 
 
 def _interpreter(script: Script) -> str:
-    for name in INTERPRETERS[script.language]:
+    known = (script.interpreter,) if script.interpreter else INTERPRETERS[script.language]
+    for name in known:
         if found := shutil.which(name):
             return found
-    names = " or ".join(INTERPRETERS[script.language])
+    names = " or ".join(known)
     raise ScriptError(f"{script.name} cannot be run: there is no {names} here; install one, or turn scripts off")
 
 
@@ -99,7 +101,6 @@ def _started(command: list[str], run: ScriptRun) -> subprocess.Popen[bytes]:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            start_new_session=True,
         )
     except OSError as error:
         raise ScriptError(f"{run.script.name} cannot be run with {command[0]}: {error.strerror}") from error
@@ -128,10 +129,26 @@ class _Reading:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End the script and all that it has started. It shares our process group, so it dies with us in any case."""
     if hasattr(os, "killpg"):
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
+        while family := _family(process.pid):
+            for member in (process.pid, *family):
+                with suppress(ProcessLookupError, PermissionError):
+                    os.kill(member, signal.SIGKILL)
+            time.sleep(0.01)
     else:
         subprocess.run(["taskkill", "/T", "/F", "/PID", str(process.pid)], capture_output=True, check=False)
     process.kill()
     process.wait()
+
+
+def _family(process: int) -> list[int]:
+    """Its children, and theirs; none where there is no /proc."""
+    found: list[int] = []
+    for task in Path(f"/proc/{process}/task").glob("*/children"):
+        with suppress(OSError, ValueError):
+            children = [int(word) for word in task.read_text(encoding="ascii").split()]
+            found += children
+            for child in children:
+                found += _family(child)
+    return found

@@ -20,11 +20,15 @@ INTERPRETERS: Final[dict[Language, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Script:
-    """One script. `name` is what messages call it; `text` may hold secrets, once variables stand in it."""
+    """One script. `name` is what messages call it; `text` may hold secrets, once variables stand in it.
+
+    `interpreter` is the program that reads it, where it is another than usual.
+    """
 
     name: str
     language: Language
     text: bytes = field(repr=False)
+    interpreter: str = ""
 
     @property
     def file(self) -> str:

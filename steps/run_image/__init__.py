@@ -82,7 +82,7 @@ def _run(wanted: RunImage, prepared: Prepared | None, context: StepContext) -> O
         one_off = OneOff(spec=specification(wanted, prepared, context), time_limit=wanted.time_limit)
         if wanted.script is not None:
             system = context.host.platform().os
-            one_off = with_script(one_off, wanted.script, _variables(prepared, context), system, wanted.interpreter)
+            one_off = with_script(one_off, wanted.script, _variables(prepared, context), system)
         listener = Listener(context.report)
         code = run_once(
             one_off,

@@ -27,9 +27,7 @@ _INTERPRETERS: Mapping[OperatingSystem, Mapping[Language, str]] = {
 _NUMERIC = re.compile(r"(\d{1,10})(?::(\d{1,10}))?")
 
 
-def with_script(
-    one_off: OneOff, script: Script, variables: Variables, system: OperatingSystem, interpreter: str = ""
-) -> OneOff:
+def with_script(one_off: OneOff, script: Script, variables: Variables, system: OperatingSystem) -> OneOff:
     """The one-off, running the script in place of the image's own command.
 
     In Linux it runs as root (of the container) unless `run.user` names another by its number, who then owns the
@@ -46,7 +44,7 @@ def with_script(
         files=_archive(prepared.files, owner),
         spec=replace(
             spec,
-            entrypoint=(interpreter or _INTERPRETERS[system][script.language],),
+            entrypoint=(script.interpreter or _INTERPRETERS[system][script.language],),
             command=command,
             user=(spec.user or "0") if system == "linux" else spec.user,
         ),
