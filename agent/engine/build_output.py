@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from agent.engine.dockerfile import Instruction, instructions
+from agent.engine.dockerfile import Instruction, frontend, instructions
 from agent.engine.failures import one_line
 from agent.engine.wire import Aux, Event
 from agent.errors import BuildError, DockwrightError, StorageError
@@ -27,10 +27,11 @@ _SYNTAX = re.compile(r"dockerfile parse error (?:on )?line (\d+): (.*)", re.IGNO
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """What is being built, for errors: the Dockerfile's name and where its instructions stand."""
+    """What is being built: the Dockerfile's name, its instructions, and the image that is to read it, if any."""
 
     dockerfile: str
     instructions: tuple[Instruction, ...]
+    frontend: str = ""
 
     @property
     def wants_buildkit(self) -> bool:
@@ -49,7 +50,7 @@ def read_source(request: BuildRequest) -> Source:
             text = file.read(1_000_000).decode("utf-8", "replace")
     except OSError as error:
         raise BuildError(f"{path}: the Dockerfile cannot be read ({error.strerror})") from error
-    return Source(dockerfile=request.dockerfile, instructions=tuple(instructions(text)))
+    return Source(dockerfile=request.dockerfile, instructions=tuple(instructions(text)), frontend=frontend(text))
 
 
 def follow_build(messages: Iterable[Event], source: Source, output: LineSink) -> str:

@@ -7,6 +7,7 @@ that copies it from its mount into a layer cannot be told from one that uses it.
 
 from __future__ import annotations
 
+import re
 import subprocess
 import threading
 from collections.abc import Iterable, Iterator
@@ -26,6 +27,7 @@ from agent.host import BuildRequest, LineSink
 
 _LONGEST_LINE = 16 * 1024
 _ENDING_SECONDS = 2
+_FRONTEND = re.compile(r"(?:docker\.io/)?docker/dockerfile(?:-upstream)?(?:[:@][\w.:-]+)*\Z")
 _LOCAL = ("unix://", "npipe://")
 
 
@@ -49,6 +51,7 @@ def build_with_buildkit(request: BuildRequest, source: Source, engine: str, outp
             f"{engine}: build secrets need BuildKit, which goes through the docker command line: "
             "use a local engine, or add ?engine=cli to the host"
         )
+    _refuse_frontend(request, source)
     with private_surroundings(engine, request.credentials) as surroundings:
         program = find_docker(surroundings.environment)
         told = surroundings.folder / "image"
@@ -63,6 +66,17 @@ def build_with_buildkit(request: BuildRequest, source: Source, engine: str, outp
         if running.status:
             raise progress.failure(engine)
         return told.read_text(encoding="ascii").strip()
+
+
+def _refuse_frontend(request: BuildRequest, source: Source) -> None:
+    """Whoever reads the Dockerfile runs with the secrets at hand: Docker's own readers only."""
+    asked = (source.frontend, *(value for name, value in request.arguments.items() if name == "BUILDKIT_SYNTAX"))
+    for frontend in asked:
+        if frontend and not _FRONTEND.match(frontend):
+            raise BuildError(
+                f"{request.dockerfile}: 'syntax={frontend[:100]}' lets a foreign program read the secrets of the "
+                "build; leave it out, or name docker/dockerfile"
+            )
 
 
 def build_arguments(request: BuildRequest) -> list[str]:

@@ -57,6 +57,26 @@ def instructions(dockerfile: str) -> list[Instruction]:
     return list(_instructions(lines))
 
 
+def frontend(dockerfile: str) -> str:
+    """The image that BuildKit would let read the Dockerfile in its place; "" for its own reader.
+
+    As BuildKit: a directive behind `#` or `//`, even below a `#!` line, or a JSON object with that key.
+    """
+    text = dockerfile.removeprefix("\ufeff")
+    if text.lstrip().startswith("{"):
+        found = re.search(r'"syntax"\s*:\s*"([^"]*)"', text, re.IGNORECASE)
+        return found[1] if found else ""
+    for at, line in enumerate(text.split("\n")):
+        if at == 0 and line.startswith("#!"):
+            continue
+        directive = _DIRECTIVE.match(re.sub(r"^//", "#", line.strip()))
+        if directive is None:
+            return ""
+        if directive[1].lower() == "syntax":
+            return directive[2]
+    return ""
+
+
 def label_dockerfile(image: str, labels: Mapping[str, str]) -> str:
     """A Dockerfile that gives `image` all labels in one instruction. Values are literal: nothing is expanded."""
     pairs = " ".join(f"{_quoted(name)}={_quoted(value)}" for name, value in sorted(labels.items()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ from agent.engine.build_output import read_source
 from agent.engine.buildkit import build_arguments, build_with_buildkit
 from agent.engine.buildkit_output import failed_step
 from agent.engine.docker_program import find_docker, private_surroundings
-from agent.engine.dockerfile import instructions
+from agent.engine.dockerfile import frontend, instructions
 from agent.errors import BuildError, HostError, InputError
 from agent.host import BuildRequest, ContainerHost, Credentials
 from linux.sandbox.engine_call import EngineSocket
@@ -168,6 +169,47 @@ def test_instruction_is_found_by_its_text_or_its_number() -> None:
     assert line("[internal] load metadata for docker.io/library/c:latest") == 10
     assert line("[internal] load metadata for docker.io/library/x:latest") == 0
     assert line("") == 0
+
+
+@pytest.mark.parametrize(
+    ("head", "arguments"),
+    [
+        ("# syntax=evil/frontend:1\n", {}),
+        ("#!/usr/bin/x\n# Syntax = docker/dockerfile.evil\n", {}),
+        ("//escape=`\n// syntax=r.io/docker/dockerfile:1\n", {}),
+        ("", {"BUILDKIT_SYNTAX": "evil/frontend"}),
+    ],
+)
+def test_foreign_readers_of_the_dockerfile_are_refused(context: Path, head: str, arguments: dict[str, str]) -> None:
+    (context / "Dockerfile").write_text(f"{head}FROM a\n", encoding="utf-8")
+    request = BuildRequest(context=context, tags=(), secrets={"t": "x"}, arguments=arguments)
+    with pytest.raises(BuildError, match="lets a foreign program read the secrets"):
+        build_with_buildkit(request, read_source(request), "unix:///nowhere", lambda _line: None)
+
+
+@pytest.mark.parametrize(
+    ("text", "reader"),
+    [
+        ("# syntax=docker/dockerfile:1.7\nFROM a", "docker/dockerfile:1.7"),
+        ("# a comment\n# syntax=x\nFROM a", ""),
+        ("FROM a\n# syntax=x\n", ""),
+        ('{"a": 1, "syntax": "x/y"}', "x/y"),
+        ("", ""),
+    ],
+)
+def test_reader_is_found_as_buildkit_finds_it(text: str, reader: str) -> None:
+    assert frontend(text) == reader
+
+
+def test_folders_of_killed_builds_are_removed_after_a_day(tmp_path: Path) -> None:
+    old, new = tmp_path / "dockwright-build-old", tmp_path / "dockwright-build-new"
+    for folder in (old, new):
+        folder.mkdir()
+        (folder / "config.json").write_text("{}", encoding="utf-8")
+    os.utime(old, (1, 1))
+    with private_surroundings("unix:///x", {}, tmp_path) as surroundings:
+        assert surroundings.folder.parent == tmp_path
+    assert list(tmp_path.iterdir()) == [new]
 
 
 def test_remote_engine_is_refused_with_what_to_do(context: Path, dockerfile: Callable[[str], None]) -> None:
