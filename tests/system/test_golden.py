@@ -1,0 +1,188 @@
+"""A golden image is configured as it is: no Dockerfile, no build, its own files in one layer."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable
+from contextlib import closing
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from agent.containers import CONFIGURATION
+from agent.host import BuildRequest, ContainerHost, ContainerSpec
+from agent.journal import Journal
+from agent.labels import BASE, TEMPORARY
+from tests.system.images import FILES, Release, build
+from tests.system.shop import STEP, Finished, Site, dockwright
+
+GOLDEN = """\
+golden: {golden}
+transform:
+  substitute: [/srv/app/conf/*.conf]
+  structured: [/app/appsettings.json]
+"""
+LOOK = (
+    "cat /app/appsettings.json /app/conf/site.conf; stat -c '%n %a %u:%g' /srv /srv/app /srv/app/conf /srv/app/*.json"
+)
+RUN = '  run:\n    name: "#{Site.Name}"\n    stop-timeout: 1\n'
+STEP_WITH_RUN = STEP[: STEP.index("  run:")] + RUN + STEP[STEP.index("packages:") :]
+
+
+@pytest.fixture
+def release(
+    engine_host: ContainerHost, registry: str, base_image: str, unique_name: Callable[[str], str], tmp_path: Path
+) -> Release:
+    name = unique_name("golden")
+    folder = tmp_path / "release"
+    folder.mkdir()
+    release = Release(host=engine_host, registry=registry, repository=name, folder=folder, unique_name=unique_name)
+    build(release, base_image)
+    return release
+
+
+def deploy(
+    site: Site, golden: str, *more: str, command: str = "run", extra: dict[str, str] | None = None, sdi: str = GOLDEN
+) -> Finished:
+    """A package that is `sdi.yaml` alone, and what else is given."""
+    packages = site.folder / "bundle" / "packages"
+    packages.mkdir(parents=True, exist_ok=True)
+    step = site.step if site.step != STEP else STEP_WITH_RUN
+    (packages.parent / "step.yaml").write_text(step, encoding="utf-8")
+    with zipfile.ZipFile(packages / "Shop.Sdi.1.0.0.zip", "w") as archive:
+        archive.writestr("sdi.yaml", sdi.format(golden=golden))
+        for name, text in (extra or {}).items():
+            archive.writestr(name, text)
+    settings = {"Shop:Title": "Live", "Greeting": "hello"}
+    return dockwright(*site.arguments(command, 1, "--output", "json", *more, **settings))
+
+
+def look(site: Site) -> list[str]:
+    """What the image's files are like in the container that runs."""
+    (container,) = site.containers()
+    said: list[str] = []
+    assert site.host.execute(container.id, ("sh", "-c", LOOK), said.append, 20) == 0
+    return said
+
+
+def assert_configured(site: Site) -> None:
+    said = look(site)
+    assert '  "Shop": {"Title": "Live"}' in said
+    assert "greeting=hello" in said
+    for line in ("/srv 755 0:0", "/srv/app 750 33:34", "/srv/app/conf 1770 33:34"):
+        assert line in said
+    assert "/srv/app/appsettings.json 640 33:34" in said
+
+
+def test_a_golden_image_is_configured_in_its_registry(site: Site, release: Release) -> None:
+    done = deploy(site, release.image)
+    assert done.code == 0, done.stderr
+    assert_configured(site)
+    image = site.host.image(done.outputs["Image"])
+    assert image is not None
+    with closing(Journal(site.home / "journal.db")) as journal:
+        (run,) = journal.runs()
+        uses = {use.sha256 for use in journal.package_uses()}
+    assert image.labels[BASE].removeprefix("sha256:") in uses
+    assert image.labels[CONFIGURATION] == run.configuration
+    assert run.digest == done.outputs["Digest"]
+    assert release.manifest("1.0")["layers"] == release.manifest("1.0.0-deployments-1", site.name)["layers"][:-1]
+
+
+def test_a_plan_pins_the_golden_image(site: Site, release: Release) -> None:
+    done = deploy(site, release.image, command="plan")
+    assert done.code == 0, done.stderr
+    (file, other) = sorted(file["path"] for file in done.answer["files"])  # type: ignore[attr-defined]
+    assert (file, other) == ("app/appsettings.json", "srv/app/conf/site.conf")
+    pinned = {package["sha256"] for package in done.answer["packages"]}  # type: ignore[attr-defined]
+    (digest,) = {digest for digest in pinned if f"sha256:{digest}"[:19] in str(done.answer["way"])}
+    assert str(done.answer["way"]) == f"one layer over {release.image} (sha256:{digest[:12]}): 2 files"
+
+
+def test_without_a_registry_the_engine_adds_the_layer(site: Site, release: Release) -> None:
+    site.step = STEP_WITH_RUN.replace('  registry: "#{Registry}"\n', "")
+    site.host.remove_image(release.image)
+    done = deploy(site, release.image)
+    assert done.code == 0, done.stderr
+    assert done.outputs["Digest"] == ""
+    assert_configured(site)
+
+
+@pytest.mark.parametrize("pushed", [True, False])
+def test_an_image_that_only_the_host_has_is_looked_into_there(
+    site: Site, release: Release, unique_name: Callable[[str], str], *, pushed: bool
+) -> None:
+    if not pushed:
+        site.step = STEP_WITH_RUN.replace('  registry: "#{Registry}"\n', "")
+    name = f"{unique_name('at-home')}:1"
+    site.host.build(BuildRequest(context=release.folder / "context", tags=(name,)), lambda _line: None)
+    done = deploy(site, name)
+    assert done.code == 0, done.stderr
+    assert bool(done.outputs["Digest"]) is pushed
+    assert_configured(site)
+    assert not [found for found in site.host.find({TEMPORARY: ""}) if found.image in (name, "")]
+    refused = deploy(site, name, command="plan")
+    assert refused.code == 3
+    assert "is only on" in refused.error
+
+
+def test_what_a_crash_left_is_removed_by_the_next_run(
+    site: Site, release: Release, unique_name: Callable[[str], str]
+) -> None:
+    name = f"{unique_name('at-home')}:1"
+    site.host.build(BuildRequest(context=release.folder / "context", tags=(name,)), lambda _line: None)
+    left = f"dockwright-look-{sha256(site.slot.encode()).hexdigest()[:12]}"
+    site.host.create(ContainerSpec(name=left, image=name, labels={TEMPORARY: left}))
+    done = deploy(site, name)
+    assert done.code == 0, done.stderr
+    assert site.host.inspect(left) is None
+
+
+def test_a_golden_image_may_be_a_package_of_the_release(site: Site, release: Release) -> None:
+    listed = (
+        f"packages: [{{id: Shop.Sdi, version: 1.0.0}}, {{id: {release.repository}, version: '1.0', feed: images}}]\n"
+    )
+    feeds = (
+        f'feeds: {{images: {{type: docker, uri: "http://{release.registry}", insecure: true, allow-local: true}}}}\n'
+    )
+    site.step = STEP_WITH_RUN[: STEP_WITH_RUN.index("packages:")] + listed + feeds
+    done = deploy(site, f"{{package: {release.repository}}}")
+    assert done.code == 0, done.stderr
+    assert_configured(site)
+
+
+@pytest.mark.parametrize(
+    ("sdi", "extra", "told"),
+    [
+        (GOLDEN, {"Dockerfile": "FROM x\n"}, "has a Dockerfile too"),
+        (GOLDEN + "build: {{target: x}}\n", {}, "build takes the platform only"),
+        (GOLDEN + "packages: [{{id: X, version: 1.0}}]\n", {}, "remove packages"),
+        (GOLDEN + "build: {{platform: linux/s390x}}\n", {}, "linux/s390x is needed"),
+        ("golden: {golden}\ntransform: {{structured: [srv/app/missing.json]}}\n", {}, "no file srv/app/missing.json"),
+        (
+            "golden: {golden}\ntransform: {{structured: [SRV/app/AppSettings.json]}}\n",
+            {},
+            "it has srv/app/appsettings.json",
+        ),
+        ("golden: {golden}\ntransform: {{structured: [../app/x.json]}}\n", {}, "names no files of an image"),
+        ("golden: {golden}\n", {}, "transform names no files"),
+        ("golden: {golden}-missing\ntransform: {{structured: [srv/x.json]}}\n", {}, "is not in the registry"),
+        ("golden: '--x {golden}'\ntransform: {{structured: [srv/x.json]}}\n", {}, "is no image reference"),
+    ],
+)
+def test_what_cannot_be_is_one_clear_line(
+    site: Site, release: Release, sdi: str, extra: dict[str, str], told: str
+) -> None:
+    done = deploy(site, release.image, sdi=sdi, extra=extra)
+    assert done.code in (3, 5), done.stderr
+    assert told in done.error
+    assert "\n" not in done.error.strip()
+
+
+def test_the_release_itself_stays_as_it_is(site: Site, release: Release) -> None:
+    before = json.dumps(release.manifest("1.0"))
+    assert deploy(site, release.image).code == 0
+    assert json.dumps(release.manifest("1.0")) == before
+    assert FILES["appsettings.json"] in release.in_container(release.image, "cat /app/appsettings.json") + "\n"
