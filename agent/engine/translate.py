@@ -238,7 +238,7 @@ def _host_config(spec: ContainerSpec) -> dict[str, Any]:
         "ReadonlyRootfs": spec.read_only,
         "Init": spec.init,
         "Isolation": spec.isolation,
-        "SecurityOpt": [_credential_spec(spec.credential_spec)] if spec.credential_spec else [],
+        "SecurityOpt": [credential_option(spec.credential_spec)] if spec.credential_spec else [],
     }
     return {key: value for key, value in given.items() if value not in _NOTHING}
 
@@ -251,7 +251,7 @@ def _healthcheck(health: HealthCommand | None) -> dict[str, Any] | None:
     return {"Test": ["CMD", *health.command], "Retries": health.retries, **nanoseconds}
 
 
-def _credential_spec(text: str) -> str:
+def credential_option(text: str) -> str:
     """For gMSA: the name of a file in the engine's own folder, or the JSON itself."""
     if text.lstrip().startswith("{"):
         return f"credentialspec=raw://{text}"
@@ -271,10 +271,11 @@ def _port_key(port: Port) -> str:
 
 
 def _mount(source: str, target: str, *, read_only: bool) -> dict[str, object]:
-    return {"Type": _mount_type(source), "Source": source, "Target": target, "ReadOnly": read_only}
+    return {"Type": mount_type(source), "Source": source, "Target": target, "ReadOnly": read_only}
 
 
-def _mount_type(source: str) -> str:
+def mount_type(source: str) -> str:
+    """`bind`, `volume` or `npipe`, from how the source is written."""
     if source.startswith(r"\\.\pipe"):
         return "npipe"
     return "bind" if re.match(r"/|\\|[A-Za-z]:[\\/]", source) else "volume"

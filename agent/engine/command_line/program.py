@@ -1,0 +1,178 @@
+"""The docker program on another machine: run to its end, or read while it prints; what it says becomes our errors."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from queue import Full, Queue
+
+from agent.engine.failures import one_line, refused
+from agent.engine.shell import Command, Shell
+from agent.errors import DockwrightError, HostError
+
+CALL_SECONDS = 120.0
+NO_SUCH_PROGRAM = 127
+_ERRORS_KEPT = 256 * 1024
+
+
+@dataclass(kw_only=True)
+class Ended:
+    """How a program ended, and what it said."""
+
+    status: int
+    output: bytes = b""
+    errors: bytes = b""
+
+    @property
+    def said(self) -> str:
+        """What it said went wrong, without the words that come before every refusal."""
+        text = self.errors.decode("utf-8", "replace").strip()
+        return one_line(text.removeprefix("Error response from daemon: "))
+
+
+@dataclass(kw_only=True)
+class Streamed:
+    """A program that is being read; `ended` is whole once its pieces are all there."""
+
+    pieces: Iterator[tuple[int, bytes]]
+    ended: Ended = field(default_factory=lambda: Ended(status=0))
+
+
+class DockerProgram:
+    """Runs `docker` over a shell. `configuration` is a folder of logins there, where one is needed."""
+
+    def __init__(self, shell: Shell) -> None:
+        self._shell = shell
+
+    @property
+    def where(self) -> str:
+        return self._shell.url
+
+    def run(
+        self,
+        arguments: Sequence[str],
+        *,
+        configuration: str = "",
+        environment: Mapping[str, str] | None = None,
+        given: Iterable[bytes] | None = None,
+        timeout: float = CALL_SECONDS,
+    ) -> Ended:
+        """Run to the end, whatever that is. HostError if the machine or its engine cannot be reached."""
+        output, errors = bytearray(), bytearray()
+        command = self._command(arguments, configuration, environment, given, timeout)
+        status = self._shell.run(command, output.extend, lambda data: errors.extend(data[:_ERRORS_KEPT]))
+        return self._reached(Ended(status=status, output=bytes(output), errors=bytes(errors)))
+
+    def stream(
+        self,
+        arguments: Sequence[str],
+        *,
+        configuration: str = "",
+        environment: Mapping[str, str] | None = None,
+        given: Iterable[bytes] | None = None,
+        timeout: float = 0,
+        silence: float = 0,
+    ) -> Streamed:
+        """Begin to run; read `pieces` to the end: (1 for stdout or 2 for stderr, bytes). Left early, it is ended."""
+        streamed = Streamed(pieces=iter(()))
+        command = self._command(arguments, configuration, environment, given, timeout, silence)
+        streamed.pieces = self._pieces(command, streamed.ended)
+        return streamed
+
+    def require(self, ended: Ended, doing: str, failure: type[DockwrightError]) -> Ended:
+        """The same, if it went well; else what the engine said as `failure`, or as it is known better."""
+        if ended.status:
+            raise refused(self.where, doing, ended.said or f"docker ended with {ended.status}", failure)
+        return ended
+
+    def end(self) -> None:
+        self._shell.close()
+
+    def _command(
+        self,
+        arguments: Sequence[str],
+        configuration: str,
+        environment: Mapping[str, str] | None,
+        given: Iterable[bytes] | None,
+        timeout: float,
+        silence: float = 0,
+    ) -> Command:
+        before = ["docker", f"--config={configuration}"] if configuration else ["docker"]
+        return Command(
+            arguments=[*before, *arguments],
+            environment=environment or {},
+            standard_input=given,
+            timeout=timeout,
+            silence=silence,
+        )
+
+    def _pieces(self, command: Command, ended: Ended) -> Iterator[tuple[int, bytes]]:
+        queue: Queue[tuple[int, bytes] | BaseException | int] = Queue(64)
+        left = threading.Event()
+
+        def put(item: tuple[int, bytes] | BaseException | int) -> None:
+            while not left.is_set():
+                try:
+                    queue.put(item, timeout=0.5)
+                except Full:
+                    continue
+                return
+            raise _LeftError
+
+        def run() -> None:
+            errors = bytearray()
+
+            def error(data: bytes) -> None:
+                errors.extend(data[: max(0, _ERRORS_KEPT - len(errors))])
+                put((2, data))
+
+            try:
+                status = self._shell.run(command, lambda data: put((1, data)), error)
+                ended.errors = bytes(errors)
+                put(status)
+            except _LeftError:
+                return
+            except BaseException as failure:
+                ended.errors = bytes(errors)
+                try:
+                    put(failure)
+                except _LeftError:
+                    return
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        try:
+            while True:
+                item = queue.get()
+                if isinstance(item, BaseException):
+                    raise item
+                if isinstance(item, int):
+                    ended.status = item
+                    self._reached(ended)
+                    return
+                yield item
+        finally:
+            left.set()
+
+    def _reached(self, ended: Ended) -> Ended:
+        said = ended.said
+        if ended.status == NO_SUCH_PROGRAM and not ended.output and "OCI runtime" not in said:
+            raise HostError(f"{self.where}: there is no docker program on its PATH; install docker there")
+        for phrase, advice in _UNREACHABLE.items():
+            if ended.status and phrase in said.lower():
+                raise HostError(f"{self.where}: {advice}")
+        return ended
+
+
+class _LeftError(Exception):
+    """Nobody reads any more: the program is to end."""
+
+
+_UNREACHABLE = {
+    "cannot connect to the docker daemon": "the engine does not answer there; start Docker on that machine",
+    "permission denied while trying to connect": (
+        "the login may not use the engine there; let it join the group that owns the socket (usually docker)"
+    ),
+    "error during connect": "the engine does not answer there; start Docker on that machine",
+}
