@@ -6,9 +6,10 @@ already is run. Either runs its own command, or a script inside.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from agent.containers.once import OneOff, leaving_nothing, run_once
 from agent.errors import ProgramError
-from agent.images import ImageRequest, build
 from agent.plan import Plan
 from agent.registry import ImageReference, find_credentials
 from agent.scripts import Hooks, Listener
@@ -19,7 +20,9 @@ from steps.run_image.execution import with_script
 from steps.run_image.manifest import RunImage
 from steps.run_image.planning import describe
 from steps.run_image.specification import labels, specification
+from steps.source_image.making import make_image
 from steps.source_image.preparation import Prepared, prepare
+from steps.source_image.ways import FullBuild, OnRelease
 
 PREPARING = ("acquire", "extract", "transform")
 
@@ -31,22 +34,33 @@ class RunImageStep:
         """The whole way, in the order of the module's second line."""
         wanted = RunImage.from_inputs(context)
         context.report.stages((*PREPARING, "build", "run") if wanted.source else ("pull", "run"))
-        prepared = prepare(wanted.as_source(context), context) if wanted.source else None
+        prepared = _prepared(wanted, context)
         context.confirm(lambda: describe(wanted, prepared, context))
         with leaving_nothing(context.deployment.slot, context.host, context.guard, context.report.warning):
             if prepared is None:
                 _pull(wanted, context)
                 return _run(wanted, None, context)
             with prepared.hooks.watching():
-                _build(prepared, context)
+                make_image(prepared, context)
                 return _with_hooks(_run(wanted, prepared, context), prepared.hooks)
 
     def plan(self, context: StepContext) -> Plan:
         """The same way, up to the first side effect."""
         wanted = RunImage.from_inputs(context)
         context.report.stages(PREPARING if wanted.source else ())
-        prepared = prepare(wanted.as_source(context), context, planning=True) if wanted.source else None
+        prepared = _prepared(wanted, context, planning=True)
         return describe(wanted, prepared, context)
+
+
+def _prepared(wanted: RunImage, context: StepContext, *, planning: bool = False) -> Prepared | None:
+    """As for `source-image`; but no image that others could build on is made, since nothing is to be left."""
+    if not wanted.source:
+        return None
+    prepared = prepare(wanted.as_source(context), context, planning=planning)
+    way = prepared.way
+    if isinstance(way, OnRelease):
+        way = FullBuild(reason="it is for one run only")
+    return replace(prepared, way=way, labels=labels(prepared.labels, context))
 
 
 def _pull(wanted: RunImage, context: StepContext) -> None:
@@ -57,23 +71,6 @@ def _pull(wanted: RunImage, context: StepContext) -> None:
             return
         credentials = find_credentials(ImageReference.parse(wanted.image).registry, wanted.credentials)
         context.host.pull(wanted.image, credentials, context.report.transfer(f"pull {wanted.image}"))
-
-
-def _build(prepared: Prepared, context: StepContext) -> None:
-    with context.report.stage("build"):
-        request = ImageRequest(
-            tree=prepared.tree,
-            reference=str(prepared.reference),
-            settings=prepared.recipe.build,
-            identity=prepared.identity,
-            labels=labels(prepared.labels, context),
-        )
-        with prepared.hooks.hidden():
-            build(request, context.host, context.journal, context.report.output, context.report.info)
-        context.journal.note(image=str(prepared.reference), configuration=prepared.configuration)
-        context.report.detail(str(prepared.reference))
-        if not prepared.hooks.awaited(("PostDeploy", "DeployFailed")):
-            context.discard(prepared.tree)
 
 
 def _run(wanted: RunImage, prepared: Prepared | None, context: StepContext) -> Outcome:

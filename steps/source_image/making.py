@@ -42,15 +42,22 @@ Made = ImageInfo | Layered
 
 def make(prepared: Prepared, context: StepContext) -> str:
     """Build and push; the digest in the registry, or nothing where there is no registry to push to."""
-    with context.report.stage("build"):
-        made = _build(prepared, context)
-        context.journal.note(image=str(prepared.reference), configuration=prepared.configuration)
-        if not prepared.hooks.awaited(("PostDeploy", "DeployFailed")):
-            context.discard(prepared.tree)
+    made = make_image(prepared, context)
     with context.report.stage("push"):
         digest = _put(prepared, made, context) if isinstance(made, Layered) else _push(prepared, made, context)
         context.journal.note(digest=digest)
         return digest
+
+
+def make_image(prepared: Prepared, context: StepContext) -> Made:
+    """Build only: the image is on the host, or what it consists of is in the registry. No image holds the hooks."""
+    with context.report.stage("build"):
+        with prepared.hooks.hidden():
+            made = _build(prepared, context)
+        context.journal.note(image=str(prepared.reference), configuration=prepared.configuration)
+        if not prepared.hooks.awaited(("PostDeploy", "DeployFailed")):
+            context.discard(prepared.tree)
+        return made
 
 
 def _build(prepared: Prepared, context: StepContext) -> Made:
@@ -76,8 +83,7 @@ def _build_all(prepared: Prepared, context: StepContext) -> ImageInfo:
         identity=prepared.identity,
         labels=prepared.labels,
     )
-    with prepared.hooks.hidden():
-        return build(request, context.host, context.journal, context.report.output, context.report.info)
+    return build(request, context.host, context.journal, context.report.output, context.report.info)
 
 
 def _on_release(way: OnRelease, prepared: Prepared, context: StepContext) -> Made | Doubt:

@@ -50,6 +50,18 @@ def test_hooks_run_at_their_time_and_are_not_in_the_image(site: Site) -> None:
     assert (site.home / "artifacts" / "deployments-1" / "report.txt").read_text(encoding="utf-8") == "fine\n"
 
 
+def test_a_package_with_postdeploy_alone_is_made_into_layers_without_it(site: Site) -> None:
+    site.dockerfile, site.sdi = DOCKERFILE, SDI
+    site.extra = {"PostDeploy.sh": "echo posted"}
+    site.settings |= {"Shop:Title": "Plain", "HealthPath": "/app/"}
+    done = site.run(1)
+    assert done.code == 0, done.stderr
+    assert "one layer over" in done.stderr
+    assert "posted" in done.stderr
+    assert site.page("/PostDeploy.sh") == ""
+    assert '"Title": "Plain"' in site.page("/app/appsettings.json")
+
+
 def test_if_postdeploy_fails_the_old_container_serves_again(site: Site) -> None:
     assert hooked(site).run(1).code == 0
     (first,) = site.containers()
