@@ -7,22 +7,19 @@ user's Docker configuration, and refuses names that Docker accepts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from agent.engine import live_output, translate, wire
-from agent.engine.build_context import single_file_context, stream_context
-from agent.engine.build_names import check_names
-from agent.engine.build_output import Source, build_failure, decode_events, follow_build, read_source
+from agent.engine.building import build_image
 from agent.engine.container_logs import last_lines
-from agent.engine.dockerfile import instructions, label_dockerfile
-from agent.engine.failures import absent, explanation, is_timeout, registry_refusal, translated
+from agent.engine.failures import absent, explanation, is_timeout, translated
 from agent.engine.networks import join, require_networks
-from agent.engine.time_limit import SILENCE, TimeLimit
+from agent.engine.posting import events, posted, refusal
 from agent.engine.transfer import follow_transfer
 from agent.engine.translate import checked_container, checked_image
 from agent.errors import BuildError, ContainerError, DockwrightError, HostError, RegistryError
@@ -40,7 +37,6 @@ from agent.host import (
 
 if TYPE_CHECKING:
     from docker import APIClient
-    from requests import Response
 
 TRANSFER_SILENCE = 600
 """Seconds without progress after which a pull or a push is given up."""
@@ -49,12 +45,16 @@ _REMOVAL_SECONDS = 30.0
 
 
 class EngineHost:
-    """A ContainerHost whose engine `client` speaks to. `url` and `address` are as the Protocol says."""
+    """A ContainerHost whose engine `client` speaks to. `url` and `address` are as the Protocol says.
 
-    def __init__(self, client: APIClient, url: str, address: str) -> None:
+    `hang_up` ends, with the host, what carries the client's streams.
+    """
+
+    def __init__(self, client: APIClient, url: str, address: str, hang_up: Callable[[], None] = lambda: None) -> None:
         self._client = client
         self._url = url
         self._address = address
+        self._hang_up = hang_up
 
     @property
     def url(self) -> str:
@@ -92,25 +92,20 @@ class EngineHost:
         header = translate.auth_header(credentials)
         with (
             self._calls(f"pull {reference}", RegistryError),
-            self._posted("/images/create", parameters, header, silence=TRANSFER_SILENCE) as response,
+            posted(self._client, "/images/create", parameters, header, silence=TRANSFER_SILENCE) as response,
         ):
-            if message := _refusal(response):
+            if message := refusal(response):
                 raise registry_refusal("pull", reference, message)
-            follow_transfer(_events(response), "pull", reference, progress)
+            follow_transfer(events(response), "pull", reference, progress)
         image = self.image(reference)
         if image is None:
             raise RegistryError(f"{self._url}: pulled {reference}, but the engine does not have it; try again")
         return image
 
     def build(self, request: BuildRequest, output: LineSink) -> ImageInfo:
-        check_names(request)
         for tag in request.tags:
             checked_image(tag)
-        source = read_source(request)
-        by_buildkit = bool(request.secrets) or (source.wants_buildkit and self._may_use_buildkit(request))
-        built = (self._built_by_buildkit if by_buildkit else self._built)(request, source, output)
-        if request.labels:
-            built = self._labelled(built, request.labels)
+        built = build_image(self._client, self._url, request, output)
         for tag in request.tags:
             self.tag(built, tag)
         image = self.image(built)
@@ -118,64 +113,15 @@ class EngineHost:
             raise BuildError(f"{self._url}: the image {built} vanished after its build; build it again")
         return image
 
-    def _built(self, request: BuildRequest, source: Source, output: LineSink) -> str:
-        header = {"Content-Type": "application/x-tar", **translate.auth_table_header(request.credentials)}
-        context = stream_context(request.context, request.dockerfile)
-        parameters = translate.build_parameters(request)
-        limit = TimeLimit(request)
-        with (
-            self._calls(f"build {request.dockerfile}", BuildError),
-            limit.held(),
-            self._posted("/build", parameters, header, silence=limit.silence, body=context) as response,
-        ):
-            if message := _refusal(response):
-                raise build_failure(source, 0, wire.Event(error=message), ())
-            return follow_build(decode_events(limit.chunks(response)), source, output)
-
-    def _may_use_buildkit(self, request: BuildRequest) -> bool:
-        from agent.engine.buildkit import can_build_here
-
-        return not request.memory and can_build_here(self._url) and self.platform().os == "linux"
-
-    def _built_by_buildkit(self, request: BuildRequest, source: Source, output: LineSink) -> str:
-        from agent.engine.build_cache import contexts, remove_contexts
-        from agent.engine.buildkit import build_with_buildkit
-
-        if self.platform().os == "windows":
-            raise HostError(f"{self._url}: Windows engines have no BuildKit, and so no build secrets; do without")
-        with self._calls("read its build cache", HostError):
-            before = contexts(self._client)
-        try:
-            return build_with_buildkit(request, source, self._url, output)
-        finally:
-            with self._calls("tidy its build cache", HostError):
-                remove_contexts(self._client, before)
-
-    def _labelled(self, image: str, labels: Mapping[str, str]) -> str:
-        """The image with labels. The classic builder takes a step, and a container, for each label it is given
-        apart from the Dockerfile; all of them in one instruction cost one.
-        """
-        dockerfile = label_dockerfile(image, labels)
-        source = Source(dockerfile="labels", instructions=tuple(instructions(dockerfile)))
-        header = {"Content-Type": "application/x-tar"}
-        body = iter([single_file_context("Dockerfile", dockerfile.encode())])
-        with (
-            self._calls(f"label {image}", BuildError),
-            self._posted("/build", {"rm": "1", "forcerm": "1"}, header, silence=SILENCE, body=body) as response,
-        ):
-            if message := _refusal(response):
-                raise build_failure(source, 0, wire.Event(error=message), ())
-            return follow_build(_events(response), source, lambda _line: None)
-
     def push(self, reference: str, credentials: Credentials | None, progress: ByteProgress) -> str:
         repository, tag = translate.split_reference(checked_image(reference))
         header = translate.auth_header(credentials)
         with self._calls(f"push {reference}", RegistryError):
             path = f"/images/{repository}/push"
-            with self._posted(path, {"tag": tag}, header, silence=TRANSFER_SILENCE) as response:
-                if message := _refusal(response):
+            with posted(self._client, path, {"tag": tag}, header, silence=TRANSFER_SILENCE) as response:
+                if message := refusal(response):
                     raise registry_refusal("push", reference, message)
-                digest = follow_transfer(_events(response), "push", reference, progress)
+                digest = follow_transfer(events(response), "push", reference, progress)
         return digest or self._known_digest(reference, repository)
 
     def tag(self, image: str, reference: str) -> None:
@@ -259,7 +205,7 @@ class EngineHost:
             self._calls(f"read the output of {container}", ContainerError),
             self._client.get(url, params=parameters, stream=True, timeout=self._client.timeout) as response,
         ):
-            if message := _refusal(response):
+            if message := refusal(response):
                 return [message] if tail else []
             return last_lines(response.iter_content(None), framed=not terminal, tail=tail)
 
@@ -304,6 +250,7 @@ class EngineHost:
 
     def close(self) -> None:
         self._client.close()
+        self._hang_up()
 
     @property
     def _versioned(self) -> str:
@@ -311,28 +258,6 @@ class EngineHost:
 
     def _calls(self, doing: str, failure: type[DockwrightError]) -> AbstractContextManager[None]:
         return translated(self._url, doing, failure)
-
-    @contextmanager
-    def _posted(
-        self,
-        path: str,
-        parameters: Mapping[str, str],
-        headers: Mapping[str, str],
-        *,
-        silence: float,
-        body: Iterable[bytes] = (),
-    ) -> Iterator[Response]:
-        """The answer as it streams in. Leaving early hangs up, upon which the engine stops what it does."""
-        response = self._client.post(
-            self._versioned + path,
-            params=parameters,
-            headers=headers,
-            data=body or None,
-            stream=True,
-            timeout=(self._client.timeout, silence),
-        )
-        with response:
-            yield response
 
     def _inspected(self, container: str) -> wire.Container | None:
         name = checked_container(container)
@@ -366,25 +291,6 @@ class EngineHost:
     def _guarded(self, chunks: Iterable[bytes], doing: str) -> Iterator[bytes]:
         with self._calls(doing, ContainerError):
             yield from chunks
-
-
-def _events(response: Response) -> Iterator[wire.Event]:
-    return decode_events(response.iter_content(None))
-
-
-def _refusal(response: Response) -> str:
-    """What the engine says instead of doing it, or "" if it does."""
-    if response.status_code < 400:
-        return ""
-    text = response.raw.read(64 * 1024, decode_content=True).decode("utf-8", "replace")
-    try:
-        return msgspec.json.decode(text, type=_Message).message
-    except (msgspec.DecodeError, UnicodeError):
-        return text.strip() or f"HTTP {response.status_code}"
-
-
-class _Message(msgspec.Struct):
-    message: str
 
 
 def _api_error() -> type[Exception]:
