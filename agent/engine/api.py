@@ -17,7 +17,7 @@ import msgspec
 from agent.engine import live_output, translate, wire
 from agent.engine.building import build_image
 from agent.engine.container_logs import last_lines
-from agent.engine.failures import absent, explanation, is_timeout, translated
+from agent.engine.failures import absent, explanation, is_timeout, registry_refusal, translated
 from agent.engine.networks import join, require_networks
 from agent.engine.posting import events, posted, refusal
 from agent.engine.transfer import follow_transfer
