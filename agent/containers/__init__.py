@@ -1,6 +1,6 @@
 """The last stage: an image becomes a running container, in the place of the one before."""
 
-from agent.containers.cutover import Cutover, Hold, Proxy, Recreate, Scene, label_health, shape_of, strategy_for
+from agent.containers.cutover import Cutover, Hold, Proxy, Recreate, Scene, label_health, lead, shape_of, strategy_for
 from agent.containers.health import HealthSettings, await_healthy
 from agent.containers.labels import (
     CONFIGURATION,
@@ -38,6 +38,7 @@ __all__ = [
     "Scene",
     "await_healthy",
     "label_health",
+    "lead",
     "replace",
     "restore",
     "run_settings",

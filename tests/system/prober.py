@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 import time
 from collections.abc import Iterator
@@ -36,7 +37,7 @@ class Probe:
     def longest_gap(self) -> float:
         """Seconds between two good answers, at most."""
         good = sorted(answer.began + answer.seconds for answer in self.answers if not answer.problem)
-        return max((after - before for before, after in zip(good, good[1:], strict=False)), default=0.0)
+        return max((after - before for before, after in itertools.pairwise(good)), default=0.0)
 
     @property
     def versions(self) -> list[str]:
@@ -69,7 +70,8 @@ async def _ask_on(probe: Probe, port: int, rate: float, path: str, ended: thread
     while not ended.is_set():
         task = asyncio.create_task(_ask(port, path))
         running.add(task)
-        task.add_done_callback(lambda done: (probe.answers.append(done.result()), running.discard(done)))
+        task.add_done_callback(lambda done: probe.answers.append(done.result()))
+        task.add_done_callback(running.discard)
         number += 1
         await asyncio.sleep(max(0, start + number / rate - time.monotonic()))
     while running:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.containers import Proxy
+from tests.system.place import Way
 from tests.system.prober import ask
 from tests.system.shop import free_port
 
@@ -60,6 +61,10 @@ class RunningProxy:
     command: list[str]
     settings: Proxy
     process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def way(self) -> Way:
+        return Way(self.settings, ["80"], self.port)
 
     def start(self) -> None:
         log = (self.folder / "output").open("ab")

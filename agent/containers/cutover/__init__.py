@@ -14,7 +14,7 @@ recovery of a run that died do the same.
 from agent.containers.cutover.scene import Scene, UnhealthyError, label_health
 from agent.containers.cutover.settings import Cutover, Hold, OnFailure, Proxy, Recreate
 from agent.containers.cutover.shape import Shape, shape_of, shaped
-from agent.containers.cutover.strategy import Strategy, strategy_for
+from agent.containers.cutover.strategy import Strategy, lead, strategy_for
 
 __all__ = [
     "Cutover",
@@ -27,6 +27,7 @@ __all__ = [
     "Strategy",
     "UnhealthyError",
     "label_health",
+    "lead",
     "shape_of",
     "shaped",
     "strategy_for",

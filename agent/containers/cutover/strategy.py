@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from agent.containers.cutover.front import Front, front_for
-from agent.containers.cutover.scene import Scene
+from agent.containers.cutover.scene import Scene, serving
 from agent.containers.cutover.settings import Proxy
 from agent.containers.cutover.shape import Shape, shape_of
 from agent.containers.cutover.start_first import StartFirst
@@ -61,6 +61,13 @@ def strategy_for(shape: Shape, old: Sequence[ContainerInfo], scene: Scene) -> St
     if isinstance(shape.cutover, Proxy):
         return StartFirst(front=front, before=before, scene=scene, replicas=shape.replicas)
     return StopFirst(front=front, before=before, scene=scene)
+
+
+def lead(scene: Scene) -> None:
+    """See that what stands before the slot leads to the containers that run now: their addresses may be others."""
+    running = [one for one in serving(scene.host, scene.slot) if one.running]
+    if running:
+        front_for(shape_of(running[0].labels), scene).route(running)
 
 
 def _front_before(shape: Shape, front: Front, old: Sequence[ContainerInfo], scene: Scene) -> Front:
