@@ -13,6 +13,7 @@ from agent.containers.once import remove_once
 from agent.errors import ContainerError
 from agent.host import ContainerHost, ContainerInfo
 from agent.journal import EffectRecord, Journal, RunRecord
+from agent.labels import TEMPORARY
 
 Log = Callable[[str], None]
 
@@ -38,7 +39,11 @@ def _touches_host(record: RunRecord, journal: Journal) -> bool:
 
 def _recover(record: RunRecord, journal: Journal, host: ContainerHost, log: Log) -> None:
     entry = journal.entry(record)
-    effects = [effect for effect in journal.effects(record) if effect.stage == "run"]
+    noted = journal.effects(record)
+    for looked_into in _seen(_names([effect for effect in noted if effect.stage == "look"], "create"), host):
+        if TEMPORARY in looked_into.labels:
+            host.remove(looked_into.id)
+    effects = [effect for effect in noted if effect.stage == "run"]
     new = _seen(_names(effects, "create", "start"), host)
     old = _old(record, effects, new, host)
     if new or old:

@@ -7,6 +7,7 @@ import pytest
 from agent.containers import SLOT, HealthSettings, Replacement, RunSettings, replace, serving
 from agent.errors import HalfDoneError, HostError
 from agent.host import ContainerSpec
+from agent.images import unstarted
 from agent.journal import Journal, NewRun, RunEntry
 from agent.recovery import recover
 from agent.testing import Behaviour, MemoryHost
@@ -121,6 +122,20 @@ def test_killed_while_undoing_the_old_one_serves_after_recovery(calls: int, afte
     recover(SLOT_NAME, journal, lambda: host, lambda _: None)
     assert [container.name for container in host.find({SLOT: SLOT_NAME})] == ["web-deployments-1"]
     assert [container.name for container in serving(host, SLOT_NAME)] == ["web-deployments-1"]
+    assert journal.runs()[0].state == "interrupted"
+
+
+def test_a_container_that_was_only_looked_into_is_gone_after_recovery(journal: Journal) -> None:
+    host = DyingHost(1, after=False)
+    host.add_image(IMAGE)
+    entry = begun(journal, 1)
+    host.dying = True
+    with pytest.raises(Killed), unstarted(IMAGE, "look-1", host, entry):
+        pass
+    host.dead = host.dying = False
+    assert host.inspect("look-1") is not None
+    recover(SLOT_NAME, journal, lambda: host, lambda _: None)
+    assert host.inspect("look-1") is None
     assert journal.runs()[0].state == "interrupted"
 
 

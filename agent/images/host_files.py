@@ -38,7 +38,7 @@ def unstarted(image: str, name: str, host: ContainerHost, journal: Effects) -> I
     left = host.inspect(name)
     if left is not None and TEMPORARY in left.labels:
         host.remove(left.id)
-    with journal.effect("files", "create", name):
+    with journal.effect("look", "create", name):
         # An image without a command of its own needs one given; it is never run.
         spec = ContainerSpec(name=name, image=image, restart="no", command=("never",), labels={TEMPORARY: name})
         container = host.create(spec)
