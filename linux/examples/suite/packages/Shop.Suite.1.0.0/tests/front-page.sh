@@ -1,0 +1,1 @@
+wget -q -O - '#{Site.Url}/' | grep -q '#{Octopus.Environment.Name}'

@@ -1,0 +1,1 @@
+! wget -q -O - '#{Site.Url}/no-such-page' 2>/dev/null
