@@ -58,13 +58,14 @@ def _may_use_buildkit(client: APIClient, url: str, request: BuildRequest) -> boo
 def _built_by_buildkit(client: APIClient, url: str, request: BuildRequest, source: Source, output: LineSink) -> str:
     from agent.engine.build_cache import contexts, remove_contexts
     from agent.engine.buildkit import build_with_buildkit
+    from agent.engine.client import stream_opener
 
     if _is_windows(client, url):
         raise HostError(f"{url}: Windows engines have no BuildKit, and so no build secrets; do without")
     with translated(url, "read its build cache", HostError):
         before = contexts(client)
     try:
-        return build_with_buildkit(request, source, url, output)
+        return build_with_buildkit(request, source, url, stream_opener(client), output)
     finally:
         with translated(url, "tidy its build cache", HostError):
             remove_contexts(client, before)

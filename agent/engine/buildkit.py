@@ -11,7 +11,7 @@ import re
 import subprocess
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from queue import Empty, Full, Queue
 from time import monotonic
@@ -21,6 +21,7 @@ from agent.engine.build_context import stream_context
 from agent.engine.build_output import Source
 from agent.engine.buildkit_output import Progress
 from agent.engine.docker_program import Surroundings, find_docker, private_surroundings
+from agent.engine.relay import StreamOpener, relayed
 from agent.engine.time_limit import SILENCE, time_is_up
 from agent.errors import BuildError, DockwrightError, HostError
 from agent.host import BuildRequest, LineSink
@@ -40,19 +41,17 @@ def can_build_here(engine: str) -> bool:
     return False
 
 
-def build_with_buildkit(request: BuildRequest, source: Source, engine: str, output: LineSink) -> str:
+def build_with_buildkit(
+    request: BuildRequest, source: Source, engine: str, open_stream: StreamOpener, output: LineSink
+) -> str:
     """Build at the engine with the URL `engine` and return the image's id; tags and labels are left out.
 
-    HostError where the engine is not on this machine, or no docker program has BuildKit; BuildError names
-    instruction and line, or says that the time was up.
+    An engine elsewhere is reached by the program through streams of ours. HostError if no docker program has
+    BuildKit; BuildError names instruction and line, or says that the time was up.
     """
-    if not engine.startswith(_LOCAL):
-        raise HostError(
-            f"{engine}: build secrets need BuildKit, which goes through the docker command line: "
-            "use a local engine, or add ?engine=cli to the host"
-        )
     _refuse_frontend(request, source)
-    with private_surroundings(engine, request.credentials) as surroundings:
+    reachable = nullcontext(engine) if engine.startswith(_LOCAL) else relayed(open_stream, engine)
+    with reachable as url, private_surroundings(url, request.credentials) as surroundings:
         program = find_docker(surroundings.environment)
         told = surroundings.folder / "image"
         command = [program, *build_arguments(request), f"--iidfile={told}", "-"]

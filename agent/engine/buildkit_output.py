@@ -18,7 +18,10 @@ _NAMED = re.compile(r"#(\d+) (\[.*)")
 _FAILED = re.compile(r"#(\d+) (?:\d+(?:\.\d+)? )?ERROR: (.*)")
 _PLACE = re.compile(r"\[(?:[^\]]*?([^\]\s]+) )?(\d+)/\d+\] (\S+.*)")
 _BASE = re.compile(r"\[internal\] load metadata for (\S+)")
-_UNREACHABLE = re.compile("cannot connect to the docker daemon|permission denied while trying to connect", re.I)
+_UNREACHABLE = re.compile(
+    "cannot connect to the docker daemon|failed to dial|error during connect|permission denied while trying",
+    re.I,
+)
 _LAYERS = frozenset({"FROM", "RUN", "COPY", "ADD", "WORKDIR"})
 _PREFIX = re.compile(r"^(?:ERROR: )?(?:failed to (?:build|solve)[^:]*: )?(?:failed to create LLB definition: )?")
 

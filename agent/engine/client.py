@@ -38,6 +38,15 @@ def open_client(open_stream: StreamOpener, *, where: str, seconds: int = CALL_SE
         return client
 
 
+def stream_opener(client: APIClient) -> StreamOpener:
+    """What the client was opened with, for others that want to speak to its engine."""
+    from agent.engine.transport import StreamAdapter
+
+    adapter = client.get_adapter(_ANY_URL)
+    assert isinstance(adapter, StreamAdapter)
+    return adapter.open_stream
+
+
 def load_docker() -> None:
     """Import docker-py without its own SSH transport.
 

@@ -11,22 +11,17 @@ import json
 import os
 import re
 import shutil
-import stat
 import subprocess
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory, gettempdir
-from time import time
 
-from agent.errors import HostError, StorageError
+from agent.engine.private import private_folder
+from agent.errors import HostError
 from agent.host import Credentials
 
-IN_MEMORY = Path("/dev/shm")  # noqa: S108  a private folder is made in it
-_PREFIX = "dockwright-build-"
-_ABANDONED_AFTER = 24 * 3600
 _KEPT = ("PATH", "HOME", "USERPROFILE", "SYSTEMROOT", "TMPDIR", "TEMP", "TMP")
 _BUILT_IN_BELOW = 23
 """The first version of the command line that leaves BuildKit to the plugin buildx."""
@@ -43,22 +38,15 @@ class Surroundings:
 
 @contextmanager
 def private_surroundings(
-    engine: str, credentials: Mapping[str, Credentials], place: Path = IN_MEMORY
+    engine: str, credentials: Mapping[str, Credentials], place: Path | None = None
 ) -> Iterator[Surroundings]:
     """For commands to the engine at `engine` (as DOCKER_HOST has it). Removed at the end, whatever happened."""
-    place = place if os.access(place, os.W_OK) else Path(gettempdir())
-    _remove_abandoned(place)
-    try:
-        made = TemporaryDirectory(prefix=_PREFIX, dir=place)
-    except OSError as error:
-        raise StorageError(f"no private folder can be made for the build ({error.strerror}); make room") from error
-    with made as name:
-        folder = Path(name)
+    with private_folder(place) as folder:
         (folder / "config.json").write_text(_configuration(credentials), encoding="utf-8")
         kept = {key: os.environ[key] for key in _KEPT if key in os.environ}
         own = {
             "DOCKER_HOST": engine,
-            "DOCKER_CONFIG": name,
+            "DOCKER_CONFIG": str(folder),
             "DOCKER_BUILDKIT": "1",
             "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",
         }
@@ -81,16 +69,6 @@ def find_docker(environment: Mapping[str, str]) -> str:
         f"a build with secrets needs a docker command line with BuildKit on this machine; {found}: "
         "install docker-buildx-plugin (or docker-buildx)"
     )
-
-
-def _remove_abandoned(place: Path) -> None:
-    """What a process that was killed left. Logins are read when a build begins, so after a day nobody needs them."""
-    for folder in place.glob(f"{_PREFIX}*"):
-        with suppress(OSError):
-            status = folder.lstat()
-            mine = not hasattr(os, "getuid") or status.st_uid == os.getuid()
-            if mine and stat.S_ISDIR(status.st_mode) and time() - status.st_mtime > _ABANDONED_AFTER:
-                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _candidates(path: str) -> Iterator[str]:

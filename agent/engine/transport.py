@@ -19,6 +19,7 @@ class StreamAdapter(HTTPAdapter):
     """Sends every request over a stream from `open_stream`, whatever host its URL names."""
 
     def __init__(self, open_stream: Callable[[float], socket]) -> None:
+        self.open_stream = open_stream
         self._pool = _StreamPool(open_stream)
         super().__init__()
 

@@ -6,18 +6,23 @@ import json
 import os
 import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from socket import socket
 from time import monotonic
 
 import pytest
 
+from agent.engine.api import EngineHost
 from agent.engine.build_output import read_source
 from agent.engine.buildkit import build_arguments, build_with_buildkit
 from agent.engine.buildkit_output import failed_step
+from agent.engine.client import open_client
 from agent.engine.docker_program import find_docker, private_surroundings
 from agent.engine.dockerfile import frontend, instructions
 from agent.errors import BuildError, HostError, InputError
 from agent.host import BuildRequest, ContainerHost, Credentials
+from linux.local import open_socket
 from linux.sandbox.engine_call import EngineSocket
 
 SECRET = "t0ps3cret,with='quotes' and\nlines"
@@ -36,6 +41,10 @@ def dockerfile(context: Path, base_image: str) -> Callable[[str], None]:
         (context / "Dockerfile").write_text(f"FROM {base_image}\n{text}", encoding="utf-8")
 
     return write
+
+
+def gone(_seconds: float) -> socket:
+    raise ConnectionRefusedError
 
 
 def saved(host: ContainerHost, image: str) -> bytes:
@@ -119,7 +128,7 @@ def test_context_that_cannot_be_sent_ends_the_build(context: Path, dockerfile: C
     (context / ".dockerignore").write_text("[\n", encoding="utf-8")
     request = BuildRequest(context=context, tags=(), secrets={"t": "x"})
     with pytest.raises(BuildError, match=r"^\.dockerignore:1: '\[' is no valid pattern"):
-        build_with_buildkit(request, read_source(request), "unix:///var/run/docker.sock", lambda _line: None)
+        build_with_buildkit(request, read_source(request), "unix:///var/run/docker.sock", gone, lambda _line: None)
 
 
 def test_contexts_do_not_stay_in_the_build_cache(
@@ -184,7 +193,7 @@ def test_foreign_readers_of_the_dockerfile_are_refused(context: Path, head: str,
     (context / "Dockerfile").write_text(f"{head}FROM a\n", encoding="utf-8")
     request = BuildRequest(context=context, tags=(), secrets={"t": "x"}, arguments=arguments)
     with pytest.raises(BuildError, match="lets a foreign program read the secrets"):
-        build_with_buildkit(request, read_source(request), "unix:///nowhere", lambda _line: None)
+        build_with_buildkit(request, read_source(request), "unix:///nowhere", gone, lambda _line: None)
 
 
 @pytest.mark.parametrize(
@@ -212,11 +221,34 @@ def test_folders_of_killed_builds_are_removed_after_a_day(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == [new]
 
 
-def test_remote_engine_is_refused_with_what_to_do(context: Path, dockerfile: Callable[[str], None]) -> None:
+def test_engine_elsewhere_is_reached_through_our_own_stream(
+    engine_host: ContainerHost, context: Path, dockerfile: Callable[[str], None]
+) -> None:
+    opened: list[float] = []
+
+    def open_stream(seconds: float) -> socket:
+        opened.append(seconds)
+        return open_socket(engine_host.url.removeprefix("unix://"), seconds)
+
+    dockerfile("COPY data /data\nRUN --mount=type=secret,id=t test -s /run/secrets/t\n")
+    (context / "data").write_bytes(b"x" * 1_000_000)
+    request = BuildRequest(context=context, tags=(), secrets={"t": "x"})
+    with closing(EngineHost(open_client(open_stream, where="ssh://h"), "ssh://h", "h")) as host:
+        before = len(opened)
+        image = host.build(request, lambda _line: None)
+        engine_host.remove_image(image.id)
+        assert len(opened) > before + 1
+        dockerfile("RUN --mount=type=secret,id=t exit 3\n")
+        with pytest.raises(BuildError, match=r"^Dockerfile:2: .* exited with 3$"):
+            host.build(request, lambda _line: None)
+    assert not list(Path("/dev/shm").glob("dockwright-build-*/engine.sock"))
+
+
+def test_engine_that_is_gone_is_a_matter_of_the_host(context: Path, dockerfile: Callable[[str], None]) -> None:
     dockerfile("")
     request = BuildRequest(context=context, tags=(), secrets={"t": "x"})
-    with pytest.raises(HostError, match=r"^ssh://h: build secrets need .*local engine.*engine=cli"):
-        build_with_buildkit(request, read_source(request), "ssh://h", lambda _line: None)
+    with pytest.raises(HostError, match=r"^ssh://h: cannot build: "):
+        build_with_buildkit(request, read_source(request), "ssh://h", gone, lambda _line: None)
 
 
 def program(folder: Path, script: str) -> Path:
