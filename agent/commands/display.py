@@ -32,13 +32,7 @@ def plan_lines(plan: Plan) -> list[str]:
         *_file_lines(plan),
         "",
         *(["Hooks", *(f"  {name} runs on this machine" for name in plan.hooks), ""] if plan.hooks else []),
-        "Image",
-        f"  {plan.image}",
-        *([f"  {plan.way}"] if plan.way else []),
-        f"  pushed to {plan.registry}" if plan.registry else "  not pushed: no registry is given",
-        "",
-        "Container",
-        *_container_lines(plan.container),
+        *(_image_lines(plan) if plan.image else ("Folder", f"  {plan.way}")),
     ]
 
 
@@ -62,6 +56,17 @@ def finding_lines(findings: Sequence[Finding]) -> list[str]:
         if finding.advice:
             lines.append(f"      {finding.advice}")
     return lines
+
+
+def _image_lines(plan: Plan) -> Iterator[str]:
+    yield "Image"
+    yield f"  {plan.image}"
+    if plan.way:
+        yield f"  {plan.way}"
+    yield f"  pushed to {plan.registry}" if plan.registry else "  not pushed: no registry is given"
+    yield ""
+    yield "Container"
+    yield from _container_lines(plan.container)
 
 
 def _file_lines(plan: Plan) -> Iterator[str]:

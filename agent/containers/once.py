@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from threading import Thread
+from time import monotonic
 from typing import Final
 
-from agent.errors import ContainerError, DockwrightError
+from agent.errors import ContainerError, DockwrightError, HostError
 from agent.host import ContainerHost, ContainerInfo, ContainerSpec, LineSink
 from agent.journal import Effects
 
@@ -21,8 +22,8 @@ Log = Callable[[str], None]
 ONCE: Final = "dockwright.once"
 """The slot of a run that the container or image was made for; it goes with that run."""
 
-_LAST_OUTPUT = 60.0
-"""Seconds that the last of a container's output may take to arrive, once it has ended."""
+_SILENCE = 90.0
+"""Seconds in which the next line must come, once the container has ended; a follower may sleep for a minute."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,20 +109,28 @@ class _Following:
     """Hands on a container's output in a thread of its own, so that time limits and signals are heeded here."""
 
     def __init__(self, host: ContainerHost, container: ContainerInfo, output: LineSink) -> None:
+        self._output = output
         self._failure: BaseException | None = None
-        self._heard = True
-        self._thread = Thread(target=self._follow, args=(host, container, output), daemon=True)
+        self._last = 0.0
+        self._thread = Thread(target=self._follow, args=(host, container), daemon=True)
         self._thread.start()
 
     def end(self) -> None:
-        """Wait for the rest. HostError or ContainerError if it could not be followed."""
-        self._thread.join(_LAST_OUTPUT)
-        self._heard = False
+        """Wait for the rest, as long as there is some. HostError or ContainerError if it could not be followed."""
+        ended = monotonic()
+        while self._thread.is_alive():
+            self._thread.join(0.2)
+            if monotonic() - max(ended, self._last) > _SILENCE:
+                raise HostError("the rest of the container's output does not arrive; see whether the engine is well")
         if self._failure is not None:
             raise self._failure
 
-    def _follow(self, host: ContainerHost, container: ContainerInfo, output: LineSink) -> None:
+    def _follow(self, host: ContainerHost, container: ContainerInfo) -> None:
         try:
-            host.follow(container.id, lambda line: output(line) if self._heard else None)
+            host.follow(container.id, self._line)
         except BaseException as error:
             self._failure = error
+
+    def _line(self, line: str) -> None:
+        self._last = monotonic()
+        self._output(line)

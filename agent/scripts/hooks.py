@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from agent.errors import DockwrightError, ScriptError
+from agent.errors import DockwrightError, InputError, ScriptError
 from agent.report import Report
 from agent.scripts.artifacts import keep_artifact
 from agent.scripts.kit import readable_variables
@@ -29,6 +29,7 @@ STAGES: Final[tuple[HookStage, ...]] = ("PreDeploy", "Deploy", "PostDeploy", "De
 _PREFERRED = ("sh", "py", "csx", "ps1")
 _PREFERRED_BY_WINDOWS = ("ps1", "py", "csx", "sh")
 _LARGEST = 4 * 1024 * 1024
+_MOST_SECONDS = 7 * 86_400
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +48,8 @@ class HookSettings:
         cls, wanted: bool | None, variables: Variables, *, time_limit: float = 3600, dry: bool = False
     ) -> HookSettings:
         """What the step's input says; where it says nothing, the variables that Calamari would read."""
+        if not 0 < time_limit <= _MOST_SECONDS:
+            raise InputError("step.yaml: inputs.hook-time-limit: it is in seconds, and at most a week")
         enabled = "Octopus.Features.CustomScripts" in variables.strings("Octopus.Action.EnabledFeatures")
         packaged = variables.flag("Octopus.Action.Package.RunScripts", default=True) if wanted is None else wanted
         return cls(

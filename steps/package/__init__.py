@@ -12,13 +12,15 @@ from pathlib import Path
 
 from agent.errors import DockwrightError
 from agent.packages import AcquiredPackage, acquire, extract, package_variables
+from agent.plan import Plan
 from agent.registry import tag_from
 from agent.report.wording import size
 from agent.scripts import HookPlaces, Hooks, HookSettings
 from agent.step import Outcome, StepContext
-from agent.transform import Change, TransformFailure, tell, transform
+from agent.transform import Change, Transformed, TransformFailure, tell, transform
 from steps.package.manifest import PackageFolder
 from steps.package.releases import Releases, held_releases
+from steps.source_image.planning import planned_file, planned_package
 
 STAGES = ("acquire", "extract", "transform", "switch")
 MASK = "********"
@@ -35,13 +37,27 @@ class PackageStep:
         with held_releases(wanted.into) as releases:
             _tell_of_the_dead(releases, context)
             with releases.making(_name(package, context)) as release:
-                files = _extract(package, release, context)
+                with context.journal.effect("files", "extract", str(release)):
+                    files = _extract(package, release, context)
                 hooks = _hooks(wanted, package, release, context)
+                named = hooks.names()
                 with hooks.watching():
-                    _configure(wanted, hooks, release, context)
+                    transformed = _configure(wanted, hooks, release, context)
+                    context.confirm(lambda: _describe(wanted, package, transformed, named, context))
                     _switch(wanted, hooks, releases, release, context)
             _prune(wanted, releases, context)
         return _outcome(package, release, files, hooks)
+
+    def plan(self, context: StepContext) -> Plan:
+        """The same way in a folder of the run's own, without its hooks, up to the switch."""
+        wanted = PackageFolder.from_inputs(context)
+        context.report.stages(STAGES[:3])
+        package = _acquire(wanted, context)
+        tree = context.scratch(package.size)[-1] / "tree"
+        _extract(package, tree, context)
+        hooks = _hooks(wanted, package, tree, context, planning=True)
+        named = hooks.names()
+        return _describe(wanted, package, _configure(wanted, hooks, tree, context), named, context)
 
 
 def _acquire(wanted: PackageFolder, context: StepContext) -> AcquiredPackage:
@@ -63,21 +79,23 @@ def _tell_of_the_dead(releases: Releases, context: StepContext) -> None:
 
 
 def _extract(package: AcquiredPackage, release: Path, context: StepContext) -> int:
-    with context.report.stage("extract"), context.journal.effect("files", "extract", str(release)):
+    with context.report.stage("extract"):
         extracted = extract(package, release)
         context.report.detail(f"{extracted.files:,} files, {size(extracted.bytes)}, in {release}")
         return extracted.files
 
 
-def _hooks(wanted: PackageFolder, package: AcquiredPackage, release: Path, context: StepContext) -> Hooks:
+def _hooks(
+    wanted: PackageFolder, package: AcquiredPackage, release: Path, context: StepContext, *, planning: bool = False
+) -> Hooks:
     variables = context.variables.merged(package_variables([package], {package.reference.name: release}))
-    settings = HookSettings.of(wanted.hooks, variables, time_limit=wanted.hook_time_limit)
+    settings = HookSettings.of(wanted.hooks, variables, time_limit=wanted.hook_time_limit, dry=planning)
     private = context.scratch(1 << 20)[0]
     places = HookPlaces(private=private / "hook", artifacts=context.artifacts, step=context.deployment.step)
     return Hooks(settings, release, variables=variables, places=places, report=context.report)
 
 
-def _configure(wanted: PackageFolder, hooks: Hooks, release: Path, context: StepContext) -> None:
+def _configure(wanted: PackageFolder, hooks: Hooks, release: Path, context: StepContext) -> Transformed:
     """PreDeploy, the features, Deploy (order as Calamari)."""
     with context.report.stage("transform"):
         hooks.run("PreDeploy")
@@ -90,6 +108,27 @@ def _configure(wanted: PackageFolder, hooks: Hooks, release: Path, context: Step
         context.report.detail(transformed.summary)
         context.journal.changes([_row(change) for change in transformed.changes])
         hooks.run("Deploy")
+        return transformed
+
+
+def _describe(
+    wanted: PackageFolder,
+    package: AcquiredPackage,
+    transformed: Transformed,
+    hooks: list[str],
+    context: StepContext,
+) -> Plan:
+    return Plan(
+        deployment=context.deployment.id,
+        slot=context.deployment.slot,
+        step="package",
+        host=context.host_url,
+        packages=[planned_package(package)],
+        files=[planned_file(file, context) for file in transformed.files],
+        unmatched=[f"{rule.feature}: {rule.rule}: {rule.reason}" for rule in transformed.unmatched],
+        way=f"{wanted.into / 'current'} leads to releases/{_name(package, context)}",
+        hooks=hooks,
+    )
 
 
 def _switch(wanted: PackageFolder, hooks: Hooks, releases: Releases, release: Path, context: StepContext) -> None:

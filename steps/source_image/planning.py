@@ -22,8 +22,8 @@ def describe(prepared: Prepared, context: StepContext) -> Plan:
         slot=context.deployment.slot,
         step="source-image",
         host=context.host_url,
-        packages=[*map(_package, prepared.packages), *map(_image, prepared.images)],
-        files=[_file(file, context) for file in prepared.transformed.files],
+        packages=[*map(planned_package, prepared.packages), *map(_image, prepared.images)],
+        files=[planned_file(file, context) for file in prepared.transformed.files],
         unmatched=[f"{rule.feature}: {rule.rule}: {rule.reason}" for rule in prepared.transformed.unmatched],
         image=str(prepared.reference),
         way=str(prepared.way),
@@ -34,7 +34,8 @@ def describe(prepared: Prepared, context: StepContext) -> Plan:
     )
 
 
-def _package(package: AcquiredPackage) -> PlannedPackage:
+def planned_package(package: AcquiredPackage) -> PlannedPackage:
+    """A package as plans show it."""
     return PlannedPackage(
         name=package.reference.name,
         id=package.id,
@@ -49,7 +50,8 @@ def _image(image: ResolvedImage) -> PlannedPackage:
     return PlannedPackage(name=image.name, id=image.id, version=image.version, sha256=digest, size=0)
 
 
-def _file(file: ChangedFile, context: StepContext) -> PlannedFile:
+def planned_file(file: ChangedFile, context: StepContext) -> PlannedFile:
+    """A configured file as plans show it, its secrets masked."""
     return PlannedFile(
         path=file.path,
         before=hashlib.sha256(file.before).hexdigest(),

@@ -193,3 +193,25 @@ def until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not come to that"
         time.sleep(0.02)
+
+
+def test_a_plan_shows_the_files_and_changes_nothing(machine: Machine) -> None:
+    machine.files = {"PreDeploy.sh": "touch ran"}
+    arguments = machine.arguments(1)
+    done = dockwright("plan", *arguments[1:])
+    assert done.code == 0, done.stderr
+    files = done.answer["files"]
+    assert isinstance(files, list)
+    assert [file["path"] for file in files] == ["appsettings.json"]
+    assert done.answer["hooks"] == ["PreDeploy.sh"]
+    assert done.answer["way"] == f"{machine.into / 'current'} leads to releases/1.0.0-deployments-1"
+    assert not machine.into.exists()
+
+
+def test_what_is_no_longer_as_planned_is_not_switched_to(machine: Machine) -> None:
+    arguments = machine.arguments(1)
+    kept = str(machine.folder / "plan.json")
+    assert dockwright("plan", *arguments[1:], "--save", kept).code == 0
+    assert dockwright("run", *arguments[1:], "--plan", kept).code == 0
+    changed = dockwright("run", *arguments[1:], "--plan", kept, "--set", "Key=another value")
+    assert (changed.code, machine.current) == (12, "1.0.0-deployments-1")
