@@ -29,6 +29,8 @@ from agent.cli.options import (
 @click.option(
     "--require-signature", is_flag=True, envvar="DOCKWRIGHT_REQUIRE_SIGNATURE", help="Take signed bundles only."
 )
+@click.option("--poll", default="", metavar="URL", help="Ask a broker at this address for work as well.")
+@click.option("--poll-thumbprint", default="", metavar="SHA-256", help="The broker's certificate's.")
 def listen(**options: Any) -> None:
     """Take deployments from trusted peers over HTTPS, until told to stop."""
     with plain_errors():

@@ -11,6 +11,7 @@ from typing import Any
 
 from agent.commands.trust import service_files
 from agent.errors import InputError, StorageError
+from agent.service.certificate import parse_thumbprint
 from agent.service.listener import Listening
 
 
@@ -29,7 +30,15 @@ def listening(home: Path, options: Mapping[str, Any]) -> Listening:
         queue=max(1, options["queue"]),
         certificate=service_files(home).certificate(),
         requires_signature=options["require_signature"],
+        poll_url=options["poll"],
+        poll_thumbprint=_broker(options),
     )
+
+
+def _broker(options: Mapping[str, Any]) -> str:
+    if options["poll"] and not options["poll_thumbprint"]:
+        raise InputError("--poll needs --poll-thumbprint: nobody is trusted by their address")
+    return options["poll_thumbprint"] and parse_thumbprint(options["poll_thumbprint"])
 
 
 def _make_keys(home: Path) -> None:

@@ -59,6 +59,16 @@ class Connection:
         self._patience = patience
         self._connection: http.client.HTTPSConnection | None = None
 
+    def fetch(self, path: str, start: int, count: int) -> tuple[bytes, int]:
+        """At most `count` bytes of a file from `start` on, and the length of all of it."""
+        headers = {"Range": f"bytes={start}-{start + count - 1}"}
+        response, data = self._exchanged("GET", path, None, headers, wait=0)
+        self._judged(response, data, (206,))
+        total = response.headers.get("Content-Range", "").rpartition("/")[2]
+        if not total.isdigit():
+            raise HostError(f"{self.url} does not say how long {path} is; it is no broker of dockwright's")
+        return data, int(total)
+
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
@@ -90,16 +100,23 @@ class Connection:
         wait: float = 0,
         accepted: tuple[int, ...] = (200, 201),
     ) -> tuple[int, bytes]:
+        response, data = self._exchanged(method, path, body, headers or {}, wait=wait)
+        return self._judged(response, data, accepted)
+
+    def _exchanged(
+        self, method: str, path: str, body: bytes | None, headers: dict[str, str], *, wait: float
+    ) -> tuple[http.client.HTTPResponse, bytes]:
+        """The answer to a request, made as often as there is patience for."""
         deadline = time.monotonic() + self._patience
         pause = 0.2
         while True:
             try:
                 connection = self._connected(wait)
-                connection.request(method, path, body, headers or {})
+                connection.request(method, path, body, headers)
                 response = connection.getresponse()
                 data = response.read()
                 if response.status not in _RETRIED or time.monotonic() > deadline:
-                    return self._judged(response, data, accepted)
+                    return response, data
                 pause = max(pause, _retry_after(response))
             except (OSError, http.client.HTTPException) as error:
                 self.close()

@@ -1,15 +1,8 @@
-"""The listener itself: TLS in which both sides show a certificate, around the application.
-
-Python's TLS cannot ask us about a certificate, so every trusted one is made an anchor of its own; and since an
-anchor could vouch for others, the thumbprint of what was really shown is looked up again at every request.
-"""
+"""The listener itself: the application, the runner and the poller of one home, served over TLS."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import logging
-import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from agent.errors import HostError
 from agent.service.app import Service, build_app
@@ -26,13 +18,9 @@ from agent.service.certificate import Certificate
 from agent.service.deployments import Deployments
 from agent.service.metrics import Counts
 from agent.service.peers import Peers
+from agent.service.poll import Poller, Polling
 from agent.service.runner import Runner
-
-FIRST_REQUEST_SECONDS = 15.0
-KEEP_ALIVE_SECONDS = 75
-CONNECTIONS = 1000
-LARGEST_HEADER = 16_384
-PEERS_SECONDS = 0.5
+from agent.service.tls import follow_peers, peer_context, server_config
 
 Log = Callable[[str], None]
 
@@ -49,6 +37,8 @@ class Listening:
     queue: int
     certificate: Certificate
     requires_signature: bool = False
+    poll_url: str = ""
+    poll_thumbprint: str = ""
 
 
 def listen(settings: Listening, log: Log) -> None:
@@ -71,65 +61,40 @@ async def _serve(settings: Listening, log: Log) -> None:
         counts=Counts(),
         requires_signature=settings.requires_signature,
     )
-    context = _context(settings.certificate, peers)
-    server = _Server(_config(service, settings, context), settings, log)
-    beside = [asyncio.create_task(runner.serve()), asyncio.create_task(_follow_peers(context, peers))]
+    context = peer_context(settings.certificate, peers)
+    server = _Server(server_config(build_app(service), settings.address, settings.port, context), settings, log)
+    poller = _poller(settings, service, log)
+    beside = [asyncio.create_task(runner.serve()), asyncio.create_task(follow_peers(context, peers))]
     try:
         await server.serve()
     finally:
+        if poller is not None:
+            poller.stop()
         for task in beside:
             task.cancel()
 
 
-def _config(service: Service, settings: Listening, context: ssl.SSLContext) -> uvicorn.Config:
-    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
-    config = uvicorn.Config(
-        build_app(service),
-        host=settings.address,
-        port=settings.port,
-        http=_Connection,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        limit_concurrency=CONNECTIONS,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=2,
-        h11_max_incomplete_event_size=LARGEST_HEADER,
+def _poller(settings: Listening, service: Service, log: Log) -> Poller | None:
+    """For an agent that asks for work as well; its threads do what touches the deployments in our loop."""
+    if not settings.poll_url:
+        return None
+    loop = asyncio.get_running_loop()
+
+    def call(function: Callable[[], object]) -> object:
+        async def inside() -> object:
+            return function()
+
+        return asyncio.run_coroutine_threadsafe(inside(), loop).result(60)
+
+    polling = Polling(
+        url=settings.poll_url,
+        thumbprint=settings.poll_thumbprint,
+        certificate=settings.certificate,
+        home=settings.home,
     )
-    config.load()
-    config.ssl = context
-    return config
-
-
-def _context(certificate: Certificate, peers: Peers) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.verify_mode = ssl.CERT_REQUIRED
-    context.options |= ssl.OP_NO_TICKET  # a resumed session would show no certificate
-    context.num_tickets = 0
-    context.load_cert_chain(certificate.certificate, certificate.key)
-    _load(context, peers)
-    return context
-
-
-def _load(context: ssl.SSLContext, peers: Peers) -> None:
-    for peer in peers.all():
-        context.load_verify_locations(cadata=peer.certificate)
-
-
-async def _follow_peers(context: ssl.SSLContext, peers: Peers) -> None:
-    """Who is added while we listen can connect at once; who is revoked is refused at the next request."""
-    known = {peer.thumbprint for peer in peers.all()}
-    while True:
-        await asyncio.sleep(PEERS_SECONDS)
-        with suppress(Exception):
-            added = [peer for peer in peers.all() if peer.thumbprint not in known]
-            for peer in added:
-                context.load_verify_locations(cadata=peer.certificate)
-                known.add(peer.thumbprint)
+    poller = Poller(polling, service.blobs, service.deployments, service.runner, call, log)
+    poller.start()
+    return poller
 
 
 class _Server(uvicorn.Server):
@@ -151,24 +116,3 @@ class _Server(uvicorn.Server):
         port = self.servers[0].sockets[0].getsockname()[1]
         self._log(f"listening at https://{self._settings.address}:{port}")
         self._log(f"thumbprint {self._settings.certificate.thumbprint}")
-
-
-class _Connection(H11Protocol):
-    """A connection that knows whose it is, and is closed if nothing is asked on it."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        tls = transport.get_extra_info("ssl_object")
-        shown = tls.getpeercert(binary_form=True) if tls is not None else None
-        thumbprint = hashlib.sha256(shown).hexdigest() if shown else ""
-        self.app_state = {**self.app_state, "thumbprint": thumbprint}
-        self._first = self.loop.call_later(FIRST_REQUEST_SECONDS, self._close_if_silent)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._first.cancel()
-        super().connection_lost(exc)
-
-    def _close_if_silent(self) -> None:
-        asked = getattr(self, "scope", None) is not None
-        if not asked and not self.transport.is_closing():
-            self.transport.close()

@@ -19,6 +19,12 @@ The id of a deployment is chosen by the server and makes a repeated request harm
 answer and is executed once, another body is refused (409). A rollback is a deployment with an id of its own. The
 log is read by a cursor that the agent hands out; it is good across restarts of the agent. Errors are
 `{"error": "one line"}`. Fields that are not known are refused.
+
+Where an agent cannot be reached it asks itself, of a broker, and says the same things with the roles turned round:
+
+    POST   /v1/agents/poll                       Poll → Work; held for `wait` seconds if there is none
+    GET    /v1/blobs/{sha256}                    the bytes; Range goes on where it was
+    POST   /v1/agents/report                     LogReport → LogCursor; where the broker wants it to go on
 """
 
 from __future__ import annotations
@@ -122,6 +128,40 @@ class LogPage(msgspec.Struct, frozen=True, kw_only=True):
     state: State
     next: int
     events: list[msgspec.Raw]
+
+
+class Poll(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An agent asks for work. `sealing_key` is its own; `known` are the deployments it has and has not reported."""
+
+    sealing_key: str
+    known: list[str] = []
+    wait: float = 50
+
+
+class Work(msgspec.Struct, frozen=True, kw_only=True):
+    """What there is to do: at most one deployment (its `id` is empty if none), and ids to cancel.
+
+    `body` is the request exactly as it was made, in JSON: its hash is what makes it the same again.
+    """
+
+    id: str = ""
+    body: str = ""
+    cancel: list[str] = []
+
+
+class LogReport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What happened: the log's bytes from the cursor `after` on, whole lines, and where the deployment stands."""
+
+    status: DeploymentStatus
+    after: int
+    events: list[msgspec.Raw] = []
+    next: int = 0
+
+
+class LogCursor(msgspec.Struct, frozen=True, kw_only=True):
+    """The cursor that the broker has come to; a report that began elsewhere was not taken."""
+
+    next: int
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
