@@ -30,7 +30,7 @@ backend shop
     load-server-state-from-file global
     {servers}
 """
-PLACES = "server-template s 1-{number} 127.0.0.1:1 disabled"
+PLACES = "server-template s 1-{number} localhost:1 disabled"
 NGINX = """\
 daemon off;
 pid {folder}/nginx.pid;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -121,7 +122,7 @@ def one_serves_after_death(moment: int, place: Place, way: Way) -> bool:
     except Killed:
         recover(place.name, place.journal, lambda: place.host, place.said.append)
     (serves,) = place.serving()
-    assert ask(way.port).body == serves
+    assert page(way.port) == serves
     assert [one.state for one in place.relays()] == (["running"] if place.relays() else [])
     if effects.died:
         record = place.journal.runs()[0]
@@ -155,13 +156,14 @@ def test_any_way_follows_any_other(place: Place, behind_haproxy: RunningProxy) -
     port = free_port()
     owned = Way(Recreate(), [f"127.0.0.1:{port}:80"], port)
     kept_waiting = Way(place.held().cutover, owned.ports, port)
-    ways = [owned, kept_waiting, owned, behind_haproxy.way, kept_waiting, behind_haproxy.way, owned]
+    proxied = behind_haproxy.way
+    ways = [owned, kept_waiting, owned, proxied, kept_waiting, proxied, owned]
     for number, way in enumerate(ways, 1):
         place.deploy(number, way)
         assert place.serving() == [str(number)]
         assert ask(way.port).body == str(number)
         assert len(place.relays()) == (way is kept_waiting)
-        if way is not behind_haproxy.way:
+        if way is not proxied:
             assert ask(behind_haproxy.port).problem
 
 
@@ -174,7 +176,7 @@ def test_a_change_of_ways_that_fails_is_undone(place: Place, behind_haproxy: Run
         with pytest.raises(ContainerError):
             place.deploy(9, after, EXITS="1")
         assert place.serving() == [str(number)]
-        assert ask(port).body == str(number)
+        assert page(port) == str(number)
 
 
 def test_replicas_are_replaced_one_by_one_and_scaled(place: Place, behind_haproxy: RunningProxy) -> None:
@@ -234,10 +236,7 @@ def test_a_relay_that_is_restarted_leads_where_it_led(place: Place) -> None:
     (relay,) = place.relays()
     place.host.stop(relay.id, 5)
     place.host.start(relay.id)
-    deadline = time.monotonic() + 10
-    while ask(way.port).problem and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert ask(way.port).body == "1"
+    assert page(way.port) == "1"
 
 
 def test_nobody_waits_longer_than_the_limit_and_the_deployment_goes_on(place: Place) -> None:
@@ -298,10 +297,7 @@ def test_addresses_that_changed_are_led_to_again(place: Place, behind_haproxy: R
     place.host.start(now.id)
     try:
         lead(Scene(slot=place.name, host=place.host, journal=place.begin(1), log=place.said.append))
-        deadline = time.monotonic() + 10
-        while ask(behind_haproxy.port).problem and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert ask(behind_haproxy.port).body == "1"
+        assert page(behind_haproxy.port) == "1"
     finally:
         place.host.remove(stranger.id)
 
@@ -318,3 +314,27 @@ def test_what_is_unhealthy_may_be_left_as_it_is(on_failure: str, place: Place) -
             place.deploy(2, way, SICK="1", on_failure="off")
     assert place.serving() == ["2"]
     assert any(line.startswith("warning:") for line in place.said)
+
+
+def test_a_connection_between_two_requests_is_carried_over(place: Place) -> None:
+    way = place.held()
+    place.deploy(1, way)
+    client = http.client.HTTPConnection("127.0.0.1", way.port, timeout=30)
+    assert said_on(client) == "1"
+    place.deploy(2, way)
+    assert client.sock is not None
+    assert said_on(client) == "2"
+    client.close()
+
+
+def said_on(client: http.client.HTTPConnection) -> str:
+    client.request("GET", "/")
+    return client.getresponse().read().decode()
+
+
+def page(port: int) -> str:
+    """What is answered, once it is; an application that was only started again may still boot."""
+    deadline = time.monotonic() + 10
+    while (answer := ask(port)).problem and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return answer.body

@@ -36,6 +36,8 @@ class _Server:
 
     name: str
     endpoint: Endpoint
+    named: bool
+    """It is configured by a host's name; only then does HAProxy read its address from the state file again."""
     up: bool
     admin_state: int
 
@@ -62,7 +64,12 @@ class HAProxyFront:
         if len(servers) < replicas:
             raise InputError(
                 f"{self._where} has {len(servers)} servers, too few for {replicas} replicas; add some, for example "
-                f"server-template s 1-{replicas + 1} 127.0.0.1:1 disabled"
+                f"server-template s 1-{replicas + 1} localhost:1 disabled"
+            )
+        if self._settings.state and self._settings.via == "address" and not all(one.named for one in servers):
+            self._scene.log(
+                f"warning: {self._where} has servers given by IP, whose address HAProxy forgets when it restarts; "
+                "write localhost in its configuration instead, or use via: published"
             )
         self._set(servers[0].name, "state ready" if servers[0].asked else f"state {_state_word(servers[0])}")
 
@@ -150,7 +157,7 @@ class HAProxyFront:
         if not servers:
             raise InputError(
                 f"{self._where} has no servers; add places for containers, for example "
-                "server-template s 1-4 127.0.0.1:1 disabled"
+                "server-template s 1-4 localhost:1 disabled"
             )
         return servers
 
@@ -212,6 +219,7 @@ def _server(row: dict[str, str]) -> _Server:
     return _Server(
         name=row["srv_name"],
         endpoint=Endpoint(row["srv_addr"], int(row["srv_port"])),
+        named=row["srv_fqdn"] != "-",
         up=row["srv_op_state"] == _RUNNING,
         admin_state=int(row["srv_admin_state"]),
     )

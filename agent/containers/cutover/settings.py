@@ -37,7 +37,8 @@ class Proxy(
     """A proxy that the site runs leads to the new container once it is healthy. No outage.
 
     HAProxy: `haproxy` is its runtime socket, a path or HOST:PORT with level admin; `backend` has at least one
-    server for each replica, better one more; all of them are ours to set. `state` is its server-state-file.
+    server for each replica, better one more, each `localhost:1 disabled`; all of them are ours to set. `state` is
+    its server-state-file, without which a reload forgets where to lead.
     nginx: `nginx` is a file that its configuration includes inside `http`; it defines the upstream `backend`.
     `via` says how the proxy reaches containers: by their own address, or by a port published for it.
     """
