@@ -11,6 +11,7 @@ from pathlib import Path
 
 from agent.errors import DockwrightError
 from agent.host import HostAddress
+from agent.images.compatibility import isolation_lines
 from agent.plugins import connect
 from agent.registry import RegistryClient, find_credentials
 from agent.workspace import work_folder
@@ -40,6 +41,8 @@ def _engine(address: HostAddress) -> Finding:
         with closing(connect(address)) as host:
             platform = host.platform()
             found = f"{host.url}: {platform} containers, engine {platform.engine_version}"
+            if platform.os == "windows":
+                found = "; ".join((found, *isolation_lines(platform)))
     except DockwrightError as error:
         return Finding(what="engine", good=False, found=str(error), advice="start Docker, or give another --host")
     return Finding(what="engine", good=True, found=found)

@@ -11,6 +11,7 @@ import msgspec
 
 from agent.errors import BuildError
 from agent.images.bases import base_credentials
+from agent.images.preflight import require_fitting_bases
 from agent.images.settings import BuildSettings
 
 if TYPE_CHECKING:
@@ -39,8 +40,10 @@ def build(
         log(f"{request.reference} is built already, from the same packages and configuration")
         return present
     _require_dockerfile(request)
+    asked = _asked(request, host)
+    require_fitting_bases(asked, host, log)
     with journal.effect("build", "build", request.reference):
-        return host.build(_asked(request, host), output)
+        return host.build(asked, output)
 
 
 def _asked(request: ImageRequest, host: ContainerHost) -> BuildRequest:
