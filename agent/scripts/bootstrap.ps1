@@ -3,7 +3,7 @@
 param([string] $DockwrightScript)
 
 $ErrorActionPreference = 'Stop'
-[Console]::OutputEncoding = New-Object System.Text.UTF8Encoding $false
+try { [Console]::OutputEncoding = New-Object System.Text.UTF8Encoding $false } catch { }  # there may be no console
 
 $DockwrightFile = Join-Path $PSScriptRoot 'variables'
 $OctopusParameters = New-Object 'System.Collections.Generic.Dictionary[String,String]' ([StringComparer]::OrdinalIgnoreCase)
@@ -60,6 +60,6 @@ function Write-Warning([string] $Message) { Write-DockwrightLine 'warning' $Mess
 function Write-Highlight([string] $Message) { Write-DockwrightLine 'highlight' $Message }
 function Write-Wait([string] $Message) { Write-DockwrightLine 'wait' $Message }
 
-$LASTEXITCODE = 0
+$global:LASTEXITCODE = 0
 . $DockwrightScript
-exit $LASTEXITCODE
+exit $global:LASTEXITCODE

@@ -17,6 +17,9 @@ import pytest
 from agent.containers.once import ONCE
 from agent.host import ContainerHost
 from linux.sandbox import Sandbox
+from linux.sandbox.engine_call import EngineSocket
+from tests.conftest import TestRun
+from tests.system.python_image import make_python_image
 from tests.system.shop import DOCKWRIGHT, Finished, dockwright, pack
 
 SECRET = "s3cret-of-the-suite"
@@ -212,6 +215,54 @@ def test_an_image_without_the_interpreter_says_what_is_missing(runbook: Runbook)
     assert done.code == 9
     assert "python3" in done.error
     assert runbook.left() == []
+
+
+PYTHON = """
+step: run-image
+inputs:
+  image: {base}
+  script:
+    python: |
+      import os
+      set_octopusvariable("Length", len(octopusvariables["SUITE:password"]))
+      seen = open("/proc/self/environ").read() + open("/proc/self/cmdline").read()
+      set_octopusvariable("Seen", octopusvariables["Suite:Password"] in seen)
+      with open("/report.txt", "w") as file:
+          file.write("fine")
+      createartifact("/report.txt")
+      printwarning("careful")
+      failstep("enough")
+"""
+
+
+@pytest.fixture(scope="session")
+def python_image(sandbox: Sandbox, test_run: TestRun) -> str:
+    name = f"{test_run.name('python')}:1"
+    make_python_image(name, EngineSocket(sandbox.host.removeprefix("unix://")))
+    return name
+
+
+def test_a_python_script_has_octopus_names_too(runbook: Runbook, python_image: str) -> None:
+    runbook.step = PYTHON.replace("{base}", python_image)
+    done = runbook.run()
+    assert done.code == 1, done.stderr
+    assert "ended with exit code 1: enough" in done.error
+    assert done.outputs == {"Length": str(len(SECRET)), "Seen": "False"}
+    assert "careful" in done.stderr
+    assert runbook.artifacts()["report.txt"].read_text() == "fine"
+
+
+def test_much_output_is_heard_to_the_end_in_little_memory(runbook: Runbook) -> None:
+    runbook.files["run.sh"] = (
+        "yes 'a line of what programs print when they are told to be verbose' | head -n 30000\n"
+        "head -c 3000000 /dev/zero | tr '\\0' x; echo; echo the end"
+    )
+    done = runbook.run()
+    assert done.code == 0
+    lines = done.stderr.splitlines()
+    assert sum("told to be verbose" in line for line in lines) == 30_000
+    assert sum(line.count("x") for line in lines if "xxxx" in line) == 3_000_000
+    assert any(line.endswith("the end") for line in lines)
 
 
 def until(condition: Callable[[], object], seconds: float = 30) -> list:  # type: ignore[type-arg]
