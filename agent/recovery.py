@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from agent.containers import Scene, await_healthy, label_health, serving, shape_of, strategy_for
+from agent.containers import Scene, Strategy, serving, shape_of, strategy_for
 from agent.containers.once import remove_once
-from agent.errors import ContainerError
 from agent.host import ContainerHost, ContainerInfo
 from agent.journal import EffectRecord, Journal, RunRecord
 from agent.labels import TEMPORARY
@@ -50,7 +49,7 @@ def _recover(record: RunRecord, journal: Journal, host: ContainerHost, log: Log)
         ending = {effect.name for effect in effects if effect.kind == "stop" and not effect.done}
         scene = Scene(slot=record.slot, host=host, journal=entry, log=lambda _: None, ending=ending)
         strategy = strategy_for(shape_of((new or old)[0].labels), old, scene)
-        if _all_good(record, new, effects, host):
+        if _all_good(record, new, effects, strategy):
             strategy.finish(new, [one for one in old if one.running])
             log(f"{record.id} had died after {new[0].name} became healthy; it stays")
             entry.finish("succeeded", "the run died at its very end", container=new[0].name)
@@ -80,18 +79,10 @@ def _old(
     return list(found.values())
 
 
-def _all_good(record: RunRecord, new: list[ContainerInfo], effects: list[EffectRecord], host: ContainerHost) -> bool:
+def _all_good(record: RunRecord, new: list[ContainerInfo], effects: list[EffectRecord], strategy: Strategy) -> bool:
     """As many as were wanted, and each of them healthy. A change of their number is undone in any case."""
     wanted = max(map(int, _names(effects, "replicas")), default=1)
     if record.kind == "scale" or len(new) < wanted:
         return False
     judged = {effect.name for effect in effects if effect.kind == "health" and effect.done}
-    return all(one.running and (one.name in judged or _good(one, host)) for one in new)
-
-
-def _good(new: ContainerInfo, host: ContainerHost) -> bool:
-    try:
-        await_healthy(host, new.id, label_health(new))
-    except ContainerError:
-        return False
-    return True
+    return all(one.running and (one.name in judged or strategy.is_good(one)) for one in new)

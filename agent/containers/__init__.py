@@ -1,6 +1,17 @@
 """The last stage: an image becomes a running container, in the place of the one before."""
 
-from agent.containers.cutover import Cutover, Hold, Proxy, Recreate, Scene, label_health, lead, shape_of, strategy_for
+from agent.containers.cutover import (
+    Cutover,
+    Hold,
+    Proxy,
+    Recreate,
+    Scene,
+    Strategy,
+    label_health,
+    lead,
+    shape_of,
+    strategy_for,
+)
 from agent.containers.health import HealthSettings, await_healthy
 from agent.containers.labels import (
     CONFIGURATION,
@@ -36,6 +47,7 @@ __all__ = [
     "RunSettings",
     "Scaling",
     "Scene",
+    "Strategy",
     "await_healthy",
     "label_health",
     "lead",

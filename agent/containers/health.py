@@ -11,6 +11,7 @@ import http.client
 import re
 import time
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
@@ -59,14 +60,18 @@ class HealthSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         _require(bool(_PATH.match(self.http)), "http", "a path as /healthz, percent-encoded where need be")
 
 
-def await_healthy(host: ContainerHost, container: str, health: HealthSettings) -> float:
+Ask = Callable[[ContainerInfo, HealthSettings], str]
+"""Asks over HTTP, from wherever the container can be reached; what is wrong, or nothing."""
+
+
+def await_healthy(host: ContainerHost, container: str, health: HealthSettings, ask: Ask | None = None) -> float:
     """Wait until the container is healthy; the seconds that took since its start was seen, without the watching.
 
     ContainerError with the container's last lines when it ends, restarts, is not healthy in time, or does not
     stay so.
     """
     began = time.monotonic()
-    probe = _probe_for(host, health)
+    probe = _probe_for(host, health, ask or partial(_ask, host))
     good = 0
     complaint = "no answer yet"
     while True:
@@ -103,7 +108,7 @@ def _watch(
             )
 
 
-def _probe_for(host: ContainerHost, health: HealthSettings) -> Callable[[ContainerInfo], str]:
+def _probe_for(host: ContainerHost, health: HealthSettings, ask: Ask) -> Callable[[ContainerInfo], str]:
     """A function that says what is wrong, or nothing when the container is good."""
     began = time.monotonic()
 
@@ -117,7 +122,7 @@ def _probe_for(host: ContainerHost, health: HealthSettings) -> Callable[[Contain
             if seen.health == "starting" or (health.command and seen.health == "none"):
                 return "its HEALTHCHECK has not succeeded yet"
         if health.http:
-            return _ask(host, seen, health)
+            return ask(seen, health)
         if seen.health != "none":
             return ""
         return "" if time.monotonic() - began >= health.settle else "it has only just started"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,6 +24,8 @@ from agent.containers import (
 from agent.containers.cutover import OnFailure
 from agent.host import ContainerHost, ContainerInfo
 from agent.journal import Effects, Journal, NewRun, RunEntry
+from agent.recovery import recover
+from tests.system.prober import ask
 from tests.system.shop import free_port
 
 
@@ -128,4 +131,30 @@ class MortalEffects:
             raise Killed
 
 
-Named = Callable[[str], str]
+def one_serves_after_death(moment: int, place: Place, way: Way) -> bool:
+    """Replace, die, recover, look, and replace again. False once the replacement ends before that moment."""
+    place.deploy(1, way)
+    effects = MortalEffects(place.begin(2), moment)
+    try:
+        place.replace(place.replacement(2, way), effects)
+    except Killed:
+        recover(place.name, place.journal, lambda: place.host, place.said.append)
+    (serves,) = place.serving()
+    assert page(way.port) == serves
+    assert [one.state for one in place.relays()] == (["running"] if place.relays() else [])
+    if effects.died:
+        record = place.journal.runs()[0]
+        assert (record.state, serves) in {("succeeded", "2"), ("interrupted", "1")}
+        others = [one for one in place.containers() if not one.running]
+        assert len(others) == (serves == "2")
+    place.deploy(3, way)
+    assert ask(way.port).body == "3"
+    return effects.died
+
+
+def page(port: int) -> str:
+    """What is answered, once it is; an application that was only started again may still boot."""
+    deadline = time.monotonic() + 10
+    while (answer := ask(port)).problem and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return answer.body

@@ -20,7 +20,7 @@ from agent.recovery import recover
 from linux.sandbox import Sandbox
 from linux.sandbox.engine_call import EngineSocket
 from tests.conftest import TestRun
-from tests.system.place import Killed, MortalEffects, Place, Way
+from tests.system.place import Place, Way, one_serves_after_death, page
 from tests.system.prober import Answer, ask, probing
 from tests.system.proxies import PLACES, RunningProxy, haproxy, nginx
 from tests.system.python_image import make_python_image
@@ -112,26 +112,6 @@ def loses_nothing(place: Place, way: Way, longest_gap: float) -> None:
 @pytest.mark.parametrize("moment", [4, 10, 13, 16])
 def test_killed_at_any_moment_one_version_serves_after_recovery(moment: int, place: Place, way: Way) -> None:
     one_serves_after_death(moment, place, way)
-
-
-def one_serves_after_death(moment: int, place: Place, way: Way) -> bool:
-    place.deploy(1, way)
-    effects = MortalEffects(place.begin(2), moment)
-    try:
-        place.replace(place.replacement(2, way), effects)
-    except Killed:
-        recover(place.name, place.journal, lambda: place.host, place.said.append)
-    (serves,) = place.serving()
-    assert page(way.port) == serves
-    assert [one.state for one in place.relays()] == (["running"] if place.relays() else [])
-    if effects.died:
-        record = place.journal.runs()[0]
-        assert (record.state, serves) in {("succeeded", "2"), ("interrupted", "1")}
-        others = [one for one in place.containers() if not one.running]
-        assert len(others) == (serves == "2")
-    place.deploy(3, way)
-    assert ask(way.port).body == "3"
-    return effects.died
 
 
 def test_what_does_not_become_good_gives_way_and_nobody_notices(place: Place, behind_haproxy: RunningProxy) -> None:
@@ -332,9 +312,22 @@ def said_on(client: http.client.HTTPConnection) -> str:
     return client.getresponse().read().decode()
 
 
-def page(port: int) -> str:
-    """What is answered, once it is; an application that was only started again may still boot."""
-    deadline = time.monotonic() + 10
-    while (answer := ask(port)).problem and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return answer.body
+def test_where_only_the_relay_reaches_the_container_it_asks_for_its_health(place: Place) -> None:
+    place.host = Distant(place.host)  # type: ignore[assignment]
+    way = place.held()
+    place.deploy(1, way)
+    with pytest.raises(ContainerError, match=r"was not healthy within .* answers 500"):
+        place.deploy(2, way, SICK="1")
+    assert page(way.port) == "1"
+
+
+class Distant:
+    """The same engine, as it would be on another machine whose containers cannot be reached."""
+
+    address = "192.0.2.1"
+
+    def __init__(self, near: ContainerHost) -> None:
+        self._near = near
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._near, name)

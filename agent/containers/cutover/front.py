@@ -9,6 +9,7 @@ from typing import Protocol, assert_never
 from agent.containers.cutover.scene import Scene
 from agent.containers.cutover.settings import Hold, Proxy, Recreate
 from agent.containers.cutover.shape import Shape
+from agent.containers.health import Ask
 from agent.errors import ContainerError
 from agent.host import ContainerHost, ContainerInfo
 
@@ -53,6 +54,10 @@ class Front(Protocol):
         """Wait until nothing is under way to one that is no longer led to, or it has had its time."""
         ...
 
+    def asker(self) -> Ask | None:
+        """How it asks a container for its health, if it is nearer to it than the agent."""
+        ...
+
     def leave(self) -> None:
         """Lead to none of the slot's containers any more."""
         ...
@@ -67,6 +72,7 @@ class NoFront:
     def open(self) -> None: ...
     def route(self, containers: Sequence[ContainerInfo]) -> None: ...
     def drain(self, container: ContainerInfo) -> None: ...
+    def asker(self) -> None: ...
     def leave(self) -> None: ...
 
 

@@ -16,11 +16,13 @@ from pathlib import Path
 from agent.containers.cutover.scene import Scene, start_publishing
 from agent.containers.cutover.settings import Hold
 from agent.containers.cutover.shape import Shape
+from agent.containers.health import Ask, HealthSettings
 from agent.containers.labels import RELAY, ROLE, SLOT
 from agent.errors import ContainerError, DockwrightError
 from agent.host import ContainerInfo, ContainerSpec, Network
 
 PROGRAM = Path(__file__).with_name("relay.py")
+_THIS_MACHINE = {"127.0.0.1", "localhost", "::1", ""}
 _FIRST_CONTROL_PORT = 49_150
 _START_SECONDS = 15.0
 _ANSWER_SECONDS = 30.0
@@ -87,6 +89,10 @@ class RelayFront:
     def drain(self, container: ContainerInfo) -> None:
         """Holding has drained it."""
 
+    def asker(self) -> Ask | None:
+        """On another machine, only the relay reaches a container that publishes nothing."""
+        return None if self._scene.host.address in _THIS_MACHINE else self._ask
+
     def leave(self) -> None:
         self._remove(self._relays())
         self._leading_to = ""
@@ -100,6 +106,13 @@ class RelayFront:
             with self._scene.journal.effect("run", "relay", relay.name):
                 self._scene.host.remove(relay.id)
 
+    def _ask(self, container: ContainerInfo, health: HealthSettings) -> str:
+        path = health.http if health.http.startswith("/") else f"/{health.http}"
+        command = (*self._program, "ask", self._target(container), str(health.port), path)
+        said: list[str] = []
+        code = self._scene.host.execute(self._name, command, said.append, _ANSWER_SECONDS)
+        return "" if code == 0 else " ".join(said) or f"the relay cannot ask ({code})"
+
     def _target(self, container: ContainerInfo) -> str:
         """By name where there is a network that knows names: an address may be another after a restart."""
         if self._shape.networks:
@@ -109,19 +122,23 @@ class RelayFront:
         return container.addresses[0]
 
     def _specification(self) -> ContainerSpec:
-        folder = "C:\\dockwright\\" if self._windows else "/dockwright/"
         ports = [str(port.container) for port in self._shape.ports]
         serve = ("serve", str(self._control), f"{self._settings.limit:g}", *ports)
         return ContainerSpec(
             name=self._name,
             image=self._settings.image,
-            entrypoint=(self._python, folder + PROGRAM.name),
+            entrypoint=self._program,
             command=serve,
             ports=self._shape.ports,
             networks=tuple(Network(name=name) for name in self._shape.networks),
             labels={SLOT: self._scene.slot, ROLE: RELAY},
             stop_timeout=1,
         )
+
+    @property
+    def _program(self) -> tuple[str, str]:
+        folder = "C:\\dockwright\\" if self._windows else "/dockwright/"
+        return self._python, folder + PROGRAM.name
 
     @property
     def _python(self) -> str:
@@ -133,9 +150,8 @@ class RelayFront:
         return next(port for port in range(_FIRST_CONTROL_PORT, 0, -1) if port not in taken)
 
     def _tell(self, relay: str, timeout: float, *words: str) -> str:
-        folder = "C:\\dockwright\\" if self._windows else "/dockwright/"
         said: list[str] = []
-        command = (self._python, folder + PROGRAM.name, "tell", str(self._control), *words)
+        command = (*self._program, "tell", str(self._control), *words)
         if self._scene.host.execute(relay, command, said.append, timeout):
             raise ContainerError(
                 f"the relay {relay} does not do as it is told ({words[0]}); see its log", output=said

@@ -11,6 +11,7 @@ requests are carried over to the new container with the next one.
 from __future__ import annotations
 
 import asyncio
+import http.client
 import json
 import os
 import re
@@ -33,13 +34,32 @@ UNAVAILABLE = b"the application is being replaced and has not come back in time;
 
 
 def main(arguments: list[str]) -> int:
-    """`serve CONTROL LIMIT PORT...` or `tell CONTROL COMMAND [ARGUMENT]`."""
+    """`serve CONTROL LIMIT PORT...`, `tell CONTROL COMMAND [ARGUMENT]`, or `ask HOST PORT PATH`."""
     if arguments[0] == "serve":
         control, limit, *ports = arguments[1:]
         signal.signal(signal.SIGTERM, lambda _number, _frame: os._exit(0))
         asyncio.run(serve(int(control), float(limit), [int(port) for port in ports]))
         return 0
+    if arguments[0] == "ask":
+        return ask(arguments[1], int(arguments[2]), arguments[3])
     return tell(int(arguments[1]), arguments[2:])
+
+
+def ask(host: str, port: int, path: str) -> int:
+    """Whether the application answers well; if not, what is wrong is printed."""
+    connection = http.client.HTTPConnection(host, port, timeout=CONNECT_SECONDS)
+    try:
+        connection.request("GET", path, headers={"User-Agent": "dockwright-health", "Connection": "close"})
+        status = connection.getresponse().status
+    except (OSError, http.client.HTTPException) as error:
+        print(f"http://{host}:{port}{path} does not answer ({error or type(error).__name__})")  # noqa: T201
+        return 1
+    finally:
+        connection.close()
+    if not 200 <= status < 400:
+        print(f"http://{host}:{port}{path} answers {status}")  # noqa: T201
+        return 1
+    return 0
 
 
 async def serve(control: int, limit: float, ports: list[int]) -> None:

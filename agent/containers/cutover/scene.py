@@ -9,7 +9,7 @@ import msgspec
 
 from agent.containers.cutover.settings import OnFailure
 from agent.containers.cutover.shape import shape_of
-from agent.containers.health import HealthSettings, await_healthy
+from agent.containers.health import Ask, HealthSettings, await_healthy
 from agent.containers.labels import RELAY, ROLE, RUN, SLOT
 from agent.errors import ContainerError, DockwrightError
 from agent.host import ContainerHost, ContainerInfo, Port
@@ -33,6 +33,8 @@ class Scene:
     health: HealthSettings | None = None
     on_failure: OnFailure = "rollback"
     wanted_ports: tuple[Port, ...] = ()
+    ask: Ask | None = None
+    """How to ask for health where the agent itself cannot reach the container."""
     ending: set[str] = field(default_factory=set)
     """Names of those that were told to end and have not been seen to. An engine that has begun to stop one goes
     on with it though whoever asked has died, and kills it when its time is over."""
@@ -74,13 +76,22 @@ def judge(new: ContainerInfo, scene: Scene) -> float:
     """Seconds until it was healthy; UnhealthyError, or a warning where the settings ask for no more."""
     try:
         with scene.journal.effect("run", "health", new.name):
-            return await_healthy(scene.host, new.id, _health(new, scene))
+            return await_healthy(scene.host, new.id, _health(new, scene), scene.ask)
     except ContainerError as failure:
         seen = scene.host.inspect(new.id)
         if scene.on_failure == "notify" and seen is not None and seen.running:
             scene.log(f"warning: {failure}; it serves all the same, as run.on-failure is notify")
             return 0
         raise UnhealthyError(str(failure), output=failure.output) from failure
+
+
+def is_good(new: ContainerInfo, scene: Scene) -> bool:
+    """Whether it becomes healthy, as its labels say."""
+    try:
+        await_healthy(scene.host, new.id, label_health(new), scene.ask)
+    except ContainerError:
+        return False
+    return True
 
 
 def stop(container: ContainerInfo, scene: Scene) -> None:
@@ -129,7 +140,7 @@ def put_back(old: list[ContainerInfo], scene: Scene, *, awaited: bool) -> list[C
 
 def _await_quietly(container: ContainerInfo, scene: Scene) -> None:
     try:
-        await_healthy(scene.host, container.id, label_health(container))
+        await_healthy(scene.host, container.id, label_health(container), scene.ask)
     except DockwrightError as error:
         scene.log(f"warning: {error}")
 

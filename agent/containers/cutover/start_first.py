@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from agent.containers.cutover.front import Front
-from agent.containers.cutover.scene import Scene, discard, judge, put_back, start, stop
+from agent.containers.cutover.scene import Scene, discard, is_good, judge, put_back, start, stop
 from agent.host import ContainerInfo
 
 
@@ -41,6 +41,9 @@ class StartFirst:
 
     def retire(self, old: ContainerInfo) -> None:
         stop(old, self.scene)
+
+    def is_good(self, new: ContainerInfo) -> bool:
+        return is_good(new, self.scene)
 
     def finish(self, new: Sequence[ContainerInfo], old: Sequence[ContainerInfo]) -> None:
         self.front.route(self._now(new))

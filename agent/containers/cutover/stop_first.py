@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from agent.containers.cutover.front import Front
-from agent.containers.cutover.scene import Scene, UnhealthyError, discard, judge, put_back, start, stop
+from agent.containers.cutover.scene import Scene, UnhealthyError, discard, is_good, judge, put_back, start, stop
 from agent.containers.cutover.shape import shape_of
 from agent.host import ContainerInfo
 
@@ -53,6 +53,9 @@ class StopFirst:
 
     def retire(self, old: ContainerInfo) -> None:
         """It was stopped before the new one started."""
+
+    def is_good(self, new: ContainerInfo) -> bool:
+        return is_good(new, self.scene)
 
     def finish(self, new: Sequence[ContainerInfo], old: Sequence[ContainerInfo]) -> None:
         for container in old:

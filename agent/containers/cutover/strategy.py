@@ -45,6 +45,10 @@ class Strategy(Protocol):
         """Stop the old one."""
         ...
 
+    def is_good(self, new: ContainerInfo) -> bool:
+        """For a recovery: whether a new one becomes healthy."""
+        ...
+
     def finish(self, new: Sequence[ContainerInfo], old: Sequence[ContainerInfo]) -> None:
         """All is well: `new` and nothing else serves."""
         ...
@@ -58,6 +62,7 @@ def strategy_for(shape: Shape, old: Sequence[ContainerInfo], scene: Scene) -> St
     """The strategy for containers of this shape in the place of `old`, which may have been run in another way."""
     front = front_for(shape, scene)
     before = _front_before(shape, front, old, scene)
+    scene = replace(scene, ask=front.asker() or before.asker())
     if isinstance(shape.cutover, Proxy):
         return StartFirst(front=front, before=before, scene=scene, replicas=shape.replicas)
     return StopFirst(front=front, before=before, scene=scene)
