@@ -16,6 +16,7 @@ from agent.step import StepContext
 from agent.transform import TransformSettings
 from steps.source_image.manifest import SourceImage, find_source
 
+_FOR_SERVICES = {"restart", "restart-retries", "health", "keep", "cutover", "replicas", "on-failure"}
 _UNFIT = re.compile(r"[^a-z0-9]+")
 
 
@@ -65,6 +66,8 @@ class RunImage:
             raise InputError("step.yaml: inputs: transform and build are for a source; an image is taken as it is")
         if not 0 < inputs.time_limit <= 7 * 86_400:
             raise InputError("step.yaml: inputs.time-limit: it is in seconds, and at most a week")
+        if meaningless := sorted(_FOR_SERVICES & inputs.run.keys()):
+            raise InputError(f"step.yaml: inputs.run.{meaningless[0]}: it is for what goes on running; leave it out")
         credentials = None
         if inputs.registry_username:
             credentials = Credentials(username=inputs.registry_username, password=inputs.registry_password)

@@ -217,6 +217,19 @@ def test_an_image_without_the_interpreter_says_what_is_missing(runbook: Runbook)
     assert runbook.left() == []
 
 
+def test_a_plan_makes_nothing(runbook: Runbook) -> None:
+    runbook.more = "  transform: {substitute: [run.sh]}\n"
+    runbook.files["run.sh"] = "echo '#{Octopus.Environment.Name}'"
+    done = dockwright("plan", *runbook.arguments()[1:])
+    assert done.code == 0, done.stderr
+    assert done.answer["step"] == "run-image"
+    assert done.answer["way"] == "full build: it is for one run only"
+    container = done.answer["container"]
+    assert isinstance(container, dict)
+    assert container["outage"] == "none: it runs once and is removed"
+    assert runbook.left() == []
+
+
 PYTHON = """
 step: run-image
 inputs:

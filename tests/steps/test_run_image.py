@@ -1,0 +1,53 @@
+"""What `run-image` refuses before it reaches for a host."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.system.shop import dockwright, pack
+
+
+def refused(inputs: str, folder: Path) -> str:
+    """The error for these inputs; no host is there."""
+    bundle = folder / "bundle"
+    (bundle / "packages").mkdir(parents=True)
+    (bundle / "rotate.txt").write_text("x", encoding="utf-8")
+    (folder / "outside.sh").write_text("x", encoding="utf-8")
+    pack(bundle / "packages" / "Suite.1.0.0.zip", {"Dockerfile": "FROM scratch\n"})
+    step = f"step: run-image\ninputs: {inputs}\npackages: [{{name: Suite, id: Suite, version: 1.0.0}}]\n"
+    (bundle / "step.yaml").write_text(step, encoding="utf-8")
+    known = {"RunbookRun.Id": "RunbookRuns-1", "Project.Id": "P-1", "Environment.Id": "E-1"}
+    settings = [part for name, value in known.items() for part in ("--set", f"Octopus.{name}={value}")]
+    place = ["--home", str(folder / "home"), "--host", "unix:///nowhere.sock", "--output", "json"]
+    done = dockwright("run", str(bundle), *place, *settings)
+    assert done.code == 3, done.stderr
+    return done.error
+
+
+@pytest.mark.parametrize(
+    ("inputs", "problem"),
+    [
+        ("{}", "give either source, a package with a Dockerfile, or image, not both"),
+        ("{source: Suite, image: tools}", "give either source, a package with a Dockerfile, or image, not both"),
+        ("{source: Sute}", "no package is named 'Sute' under packages; did you mean 'Suite'?"),
+        ("{image: tools, build: {target: x}}", "transform and build are for a source"),
+        ("{source: Suite, time-limit: 0}", "inputs.time-limit: it is in seconds, and at most a week"),
+        ("{source: Suite, time-limit: soon}", "time-limit: expected a number"),
+        (
+            "{source: Suite, run: {health: {http: /}}}",
+            "inputs.run.health: it is for what goes on running; leave it out",
+        ),
+        ("{source: Suite, script: {sh: a, python: b}}", "give one of sh, python, powershell and file"),
+        ("{source: Suite, script: {}}", "give one of sh, python, powershell and file"),
+        ("{source: Suite, script: {bash: a}}", "unknown key 'bash'"),
+        ("{source: Suite, script: {file: ../outside.sh}}", "'../outside.sh' leads out of the bundle"),
+        ("{source: Suite, script: {file: /etc/passwd}}", "'/etc/passwd' leads out of the bundle"),
+        ("{source: Suite, script: {file: none.sh}}", "'none.sh' cannot be read: No such file or directory"),
+        ("{source: Suite, script: {file: rotate.txt}}", "'rotate.txt' must end in .sh, .py or .ps1"),
+        ("{source: Suite, artefacts: [x]}", "unknown key 'artefacts'; did you mean 'artifacts'?"),
+    ],
+)
+def test_inputs_that_cannot_be_used_are_refused_in_one_line(inputs: str, problem: str, tmp_path: Path) -> None:
+    assert problem in refused(inputs, tmp_path)
