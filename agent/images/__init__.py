@@ -6,6 +6,7 @@ from agent.images.contents import Found, find_files
 from agent.images.dockerfile_template import RenderedDockerfile, render_dockerfile
 from agent.images.host_files import find_host_files, unstarted
 from agent.images.host_layer import HostLayer, build_on_top
+from agent.images.known_files import known_files
 from agent.images.layer import LayerContent
 from agent.images.layer_cache import LayerCache
 from agent.images.leaks import refuse_leaks
@@ -41,6 +42,7 @@ __all__ = [
     "exactly",
     "find_files",
     "find_host_files",
+    "known_files",
     "lay_out",
     "layer_content",
     "open_image",

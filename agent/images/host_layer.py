@@ -59,7 +59,7 @@ def _check(request: HostLayer) -> None:
 
 
 def _write_context(request: HostLayer, folder: Path) -> None:
-    lines = label_dockerfile(request.base.id, request.labels)
+    lines = label_dockerfile(request.base.id, request.labels) if request.labels else f"FROM {request.base.id}\n"
     files = request.content.files
     try:
         if files and request.base.os == "windows":

@@ -25,7 +25,14 @@ from agent.registry import RegistryClient, find_credentials
 from agent.report.wording import size
 from agent.step import StepContext
 from steps.source_image.preparation import Prepared
-from steps.source_image.release import host_content, registry_content, release_in_registry, release_on_host, rewrite
+from steps.source_image.release import (
+    PLAIN,
+    host_content,
+    registry_content,
+    release_in_registry,
+    release_on_host,
+    rewrite,
+)
 from steps.source_image.ways import FullBuild, OnGolden, OnRelease
 
 
@@ -103,10 +110,9 @@ def _on_release(way: OnRelease, prepared: Prepared, context: StepContext) -> Mad
 
 def _on_golden(way: OnGolden, prepared: Prepared, context: StepContext) -> Made:
     golden = way.golden
-    system = golden.base.system if golden.base else context.host.platform().os
-    content = layer_content(way.changes, way.found, system)
     if golden.base is not None and prepared.source.registry:
-        return Layered(base=golden.base, content=content)
+        return Layered(base=golden.base, content=layer_content(way.changes, way.found, golden.base.system))
+    content = layer_content(way.changes, way.found, PLAIN)
     image = golden.image or _pulled(way, prepared, context)
     return _on_host(image, content, golden.resolved.digest, prepared, context)
 

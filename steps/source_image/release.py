@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 from agent.host import ImageInfo
 from agent.images import (
     Doubt,
+    Found,
     ImageRequest,
     LayerCache,
     LayerContent,
@@ -21,6 +23,7 @@ from agent.images import (
     exactly,
     find_files,
     find_host_files,
+    known_files,
     open_image,
     push,
     rewritten,
@@ -33,6 +36,9 @@ from agent.transform import ChangedFile
 from steps.source_image.golden import container_name
 from steps.source_image.preparation import Prepared
 from steps.source_image.ways import OnRelease
+
+PLAIN: Final = "linux"
+"""How paths are in what an engine is given: as they are in a container, on Windows too."""
 
 SHARED_NAMES = ("Octopus.Space.Id", "Octopus.Project.Id", "Octopus.Project.Name", "Octopus.Release.Number")
 """Of a deployment's labels, those that all environments of a release have in common."""
@@ -90,9 +96,13 @@ def host_content(way: OnRelease, image: ImageInfo, context: StepContext) -> Laye
     """The same, as the engine tells them."""
     if not way.files:
         return LayerContent()
-    with unstarted(image.id, container_name(context), context.host, context.journal) as container:
-        found = find_host_files(container, tuple(way.files), exactly, context.host)
-    return rewritten(found, way.files, "linux")
+
+    def look() -> Found:
+        with unstarted(image.id, container_name(context), context.host, context.journal) as container:
+            return find_host_files(container, tuple(way.files), exactly, context.host)
+
+    found = known_files(image.id, tuple(way.files), LayerCache(context.image_cache), look)
+    return rewritten(found, way.files, PLAIN)
 
 
 def rewrite(files: Iterable[ChangedFile], tree: Path, *, before: bool) -> None:
