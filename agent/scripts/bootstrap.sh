@@ -1,5 +1,5 @@
 # Gives a shell script the functions that Octopus gives one: sh FOLDER/bootstrap.sh SCRIPT
-# Any POSIX shell will do. What a script says goes to standard output, as service messages.
+# Any POSIX shell will do, whatever the script sets (-eu). What a script says goes to standard output, as service messages.
 
 . "${0%/*}/variables"
 rm -f "${0%/*}/variables"
@@ -22,9 +22,9 @@ dockwright_say() {
 # set_octopusvariable NAME VALUE [-sensitive]
 set_octopusvariable() {
     dockwright_sensitive=
-    if [ "$3" = "-sensitive" ]; then dockwright_sensitive=" sensitive='$(dockwright_encode True)'"; fi
+    if [ "${3:-}" = "-sensitive" ]; then dockwright_sensitive=" sensitive='$(dockwright_encode True)'"; fi
     printf "##octopus[setVariable name='%s' value='%s'%s]\n" \
-        "$(dockwright_encode "$1")" "$(dockwright_encode "$2")" "$dockwright_sensitive"
+        "$(dockwright_encode "$1")" "$(dockwright_encode "${2:-}")" "$dockwright_sensitive"
 }
 
 # new_octopusartifact PATH [NAME]
@@ -36,12 +36,12 @@ new_octopusartifact() {
 
 # update_progress PERCENTAGE [MESSAGE]
 update_progress() {
-    printf "##octopus[progress percentage='%s' message='%s']\n" "$(dockwright_encode "$1")" "$(dockwright_encode "$2")"
+    printf "##octopus[progress percentage='%s' message='%s']\n" "$(dockwright_encode "$1")" "$(dockwright_encode "${2:-}")"
 }
 
 # fail_step [MESSAGE]
 fail_step() {
-    if [ -n "$1" ]; then printf "##octopus[resultMessage message='%s']\n" "$(dockwright_encode "$1")"; fi
+    if [ -n "${1:-}" ]; then printf "##octopus[resultMessage message='%s']\n" "$(dockwright_encode "$1")"; fi
     exit 1
 }
 

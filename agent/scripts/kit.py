@@ -74,7 +74,7 @@ def readable_variables(variables: Variables, *, environment: bool) -> list[tuple
 def _shell_values(variables: Iterable[tuple[str, str]]) -> bytes:
     """A function that knows the values: it needs no program that an image may lack. Names ignore case."""
     cases = "".join(f"{_pattern(name)}) printf '%s' {_quoted(value)} ;;\n" for name, value in variables)
-    return f'get_octopusvariable() {{\ncase "$1" in\n{cases}*) ;;\nesac\n}}\n'.encode("utf-8", "replace")
+    return f'get_octopusvariable() {{\ncase "${{1:-}}" in\n{cases}*) ;;\nesac\n}}\n'.encode("utf-8", "replace")
 
 
 def _pattern(name: str) -> str:

@@ -96,6 +96,22 @@ def test_a_script_may_say_why_it_failed(language: Language, text: str, tmp_path:
     assert "on" not in said.output
 
 
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+def test_a_strict_shell_script_may_use_every_function(shell: str, tmp_path: Path) -> None:
+    text = SH.replace('"$(get_octopusvariable SECRET)"', "x") + "update_progress 60; write_verbose; fail_step"
+    options = "set -euo pipefail\n" if shell == "bash" else "set -eu\n"
+    said = heard()
+    said.listener = Listener(said.report)
+    script = Script(name="x", language="sh", text=(options + text).encode(), interpreter=shell)
+    asked = ScriptRun(
+        script=script, folder=tmp_path, private=tmp_path / "p", variables=[("Nasty", NASTY)], time_limit=20
+    )
+    assert run_script(asked, said.listener.line) == 1
+    assert said.listener.outputs == {"Same": NASTY}
+    assert "unbound" not in said.text
+    assert "not set" not in said.text
+
+
 def test_the_exit_code_is_the_scripts_own(tmp_path: Path) -> None:
     assert run("exit 42", "sh", tmp_path)[0] == 42
     assert run("import sys; sys.exit(42)", "python", tmp_path)[0] == 42
