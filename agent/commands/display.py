@@ -94,7 +94,12 @@ def _container_lines(container: PlannedContainer | None) -> Iterator[str]:
 
 def _history_row(run: RunRecord) -> tuple[str, ...]:
     when = run.started[:19].replace("T", " ") + "Z"
-    told = {"rollback": f"rollback to {run.id}", "stop": f"stop of {run.id}", "start": f"start of {run.id}"}
+    told = {
+        "rollback": f"rollback to {run.id}",
+        "stop": f"stop of {run.id}",
+        "start": f"start of {run.id}",
+        "scale": f"{run.id} scaled to {run.target}",
+    }
     what = told.get(run.kind, run.id)
     took = "" if run.seconds is None else f"{run.seconds:.1f} s"
     return when, what, run.release, run.slot, run.state, took, run.container

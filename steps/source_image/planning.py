@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import hashlib
 
-from agent.containers import SPECIFICATION, serving
+from agent.containers import SPECIFICATION, expected_outage, serving, shape_of
 from agent.packages import AcquiredPackage, ResolvedImage
 from agent.plan import Plan, PlannedContainer, PlannedFile, PlannedPackage
 from agent.step import StepContext
 from agent.transform import ChangedFile, unified_diff
 from steps.source_image.preparation import Prepared
-
-STOP_AND_START_SECONDS = 0.5
-"""What stopping and starting add to the outage beside the application's own boot time; measured, rounded up."""
 
 
 def describe(prepared: Prepared, context: StepContext) -> Plan:
@@ -65,20 +62,13 @@ def _container(prepared: Prepared, context: StepContext) -> PlannedContainer | N
     if settings is None:
         return None
     spec = settings.specification(str(prepared.reference), context.deployment.suffix, prepared.container_labels)
+    shape = shape_of(spec.labels)
     old = serving(context.host, context.deployment.slot)
     return PlannedContainer(
         name=spec.name,
-        ports=[str(port) for port in spec.ports],
+        ports=[str(port) for port in (*shape.ports, *spec.ports)],
         specification=spec.labels[SPECIFICATION],
         replaces=", ".join(container.name for container in old),
         replaces_image=", ".join(container.image for container in old),
-        outage=_outage(bool(old), context.last_boot_seconds),
+        outage=expected_outage(shape, context.last_boot_seconds, replaces=bool(old)),
     )
-
-
-def _outage(replaces: bool, boot_seconds: float | None) -> str:
-    if not replaces:
-        return "none: nothing is replaced"
-    if boot_seconds is None:
-        return "as long as the application takes to boot, and about half a second"
-    return f"about {boot_seconds + STOP_AND_START_SECONDS:.1f} s (its last boot took {boot_seconds:.1f} s)"

@@ -11,6 +11,7 @@ Start-first and stop-first are the two orders (`start_first.py`, `stop_first.py`
 recovery of a run that died do the same.
 """
 
+from agent.containers.cutover.outage import expected_outage
 from agent.containers.cutover.scene import Scene, UnhealthyError, label_health
 from agent.containers.cutover.settings import Cutover, Hold, OnFailure, Proxy, Recreate
 from agent.containers.cutover.shape import Shape, shape_of, shaped
@@ -26,6 +27,7 @@ __all__ = [
     "Shape",
     "Strategy",
     "UnhealthyError",
+    "expected_outage",
     "label_health",
     "lead",
     "shape_of",
