@@ -20,15 +20,19 @@ from windows.winrm.process import RemoteProcess
 _BUFFER = 1024 * 1024
 
 
-def bridge(process: RemoteProcess) -> socket.socket:
-    """The near end. Closing it ends the program; shutting down its writing side ends the program's input."""
+def bridge(process: RemoteProcess) -> tuple[socket.socket, threading.Thread]:
+    """The near end. Closing it ends the program; shutting down its writing side ends the program's input.
+
+    The thread ends when all is over.
+    """
     near, far = socket.socketpair()
     for end in (near, far):
         end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
     output = threading.Thread(target=_carry_output, args=(process, far), daemon=True, name="winrm-output")
     output.start()
-    threading.Thread(target=_carry_input, args=(process, far, output), daemon=True, name="winrm-input").start()
-    return near
+    carrier = threading.Thread(target=_carry_input, args=(process, far, output), daemon=True, name="winrm-input")
+    carrier.start()
+    return near, carrier
 
 
 def _carry_input(process: RemoteProcess, far: socket.socket, output: threading.Thread) -> None:

@@ -32,6 +32,7 @@ class Connection:
         self._idle: list[tuple[Wire, float]] = []
         self._lock = threading.Lock()
         self._met = False
+        self._closed = False
         self._envelope_kb = 0
 
     @contextmanager
@@ -63,11 +64,11 @@ class Connection:
         return Wire(self.target)
 
     def give_back(self, wire: Wire) -> None:
-        if wire.broken:
-            wire.close()
-            return
         with self._lock:
-            self._idle.append((wire, monotonic()))
+            if not wire.broken and not self._closed:
+                self._idle.append((wire, monotonic()))
+                return
+        wire.close()
 
     def ask(self, envelope: bytes, *, repeatable: bool, seconds: float = envelopes.OPERATION_SECONDS) -> bytes:
         """The answer. What is not `repeatable` is asked again only if the machine has surely not heard of it.
@@ -121,6 +122,7 @@ class Connection:
 
     def close(self) -> None:
         with self._lock:
+            self._closed = True
             idle, self._idle = self._idle, []
         for wire, _ in idle:
             wire.close()
@@ -129,6 +131,6 @@ class Connection:
         """Only administrators may read it. The usual size is tried on all others."""
         try:
             kb = envelopes.read_envelope_kb(self.ask(envelopes.get_configuration(), repeatable=True, seconds=5))
-        except (Fault, TooLarge, ValueError):
+        except (Fault, Lost, TooLarge, ValueError):
             return _USUAL_KB
         return max(32, min(kb, _LARGEST_KB))

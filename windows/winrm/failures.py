@@ -84,6 +84,10 @@ def unreachable(target: Target, reason: str) -> HostError:
     )
 
 
+def something_else(target: Target) -> HostError:
+    return HostError(f"{target.url}: a server answers at {target.endpoint}, but it is not WinRM; see the port")
+
+
 def explained(target: Target, doing: str, code: int, text: str) -> HostError:
     """A fault that ends what was being done."""
     return HostError(f"{target.url}: cannot {doing}: {_ADVICE.get(code) or text or f'fault {code}'}")

@@ -41,4 +41,4 @@ def _engine_host(shell: WinRMShell) -> ContainerHost:
         client = open_client(lambda _seconds: shell.open(DIAL), where=shell.url)
     except HostError as error:
         raise diagnosis(shell, error) from error
-    return EngineHost(client, shell.url, shell.address)
+    return EngineHost(client, shell.url, shell.address, shell.close)

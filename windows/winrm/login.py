@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from requests.auth import AuthBase
+from requests.auth import AuthBase, HTTPBasicAuth
 
 from agent.errors import HostError
 from windows.winrm.target import Target
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 def open_session(target: Target) -> Session:
     """Nothing is sent yet. HostError where the library that a login needs is not installed.
 
-    pywinrm takes a CA only; settings of the environment (proxies, CA bundles) are left alone.
+    Proxies and CA bundles that the environment names are not for this, and not asked for: requests would set
+    variables of the process meanwhile, under the feet of other threads.
     """
     transport = Transport(
         endpoint=target.endpoint,
@@ -29,14 +30,19 @@ def open_session(target: Target) -> Session:
         cert_pem=target.certificate or None,
         cert_key_pem=target.key or None,
         message_encryption="never",
-        proxy=None,
+        proxy="",
         service="HTTP",
     )
     try:
-        return transport.build_session()
+        session = transport.build_session()
     except WinRMError as error:
         extra = f"; install it with: pip install 'pywinrm[{target.login}]'" if "not installed" in str(error) else ""
         raise HostError(f"{target.url}: cannot log in by {target.login}: {error}{extra}") from error
+    session.proxies.clear()
+    session.trust_env = False
+    if target.login == "basic":
+        session.auth = HTTPBasicAuth(target.user.encode(), target.password.encode())  # else it takes Latin-1 only
+    return session
 
 
 class Settled(AuthBase):

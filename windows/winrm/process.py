@@ -145,11 +145,13 @@ class RemoteProcess:
                     return True
 
     def end(self) -> None:
-        """Kill it if it runs, and free what the machine keeps of it. Twice is fine."""
+        """Kill it if it runs, and free what the machine keeps of it. A second call waits for the first."""
         with self._lock:
-            if self._ended:
-                return
-            self._ended = True
+            if not self._ended:
+                self._ended = True
+                self._end()
+
+    def _end(self) -> None:
         envelope = envelopes.terminate(self._shell.id, self._id)
         if self._connection.ask_once(envelope) or self._connection.ask_once(envelope):
             self._shells.give_back(self._shell)

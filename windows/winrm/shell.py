@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from socket import socket
+from threading import Thread
 from time import monotonic
 
 from agent.engine.shell import ByteSink, Command
@@ -19,6 +20,9 @@ from windows.winrm.target import Target
 
 NO_SUCH_PROGRAM = 127
 
+_HANGING_UP = 10
+"""Seconds in which streams that are still open come to their end."""
+
 
 class WinRMShell:
     """A `Shell`. Threads may share it; close it, or the machine keeps its shells until they are idle too long."""
@@ -27,6 +31,7 @@ class WinRMShell:
         self._target = target
         self._connection = Connection(target, patience)
         self._shells = Shells(self._connection)
+        self._carriers: list[Thread] = []
 
     @property
     def url(self) -> str:
@@ -60,13 +65,17 @@ class WinRMShell:
         """As the Protocol says. What the program prints to standard error goes nowhere."""
         process = start(self._connection, self._shells, command)
         try:
-            return bridge(process)
+            stream, carrier = bridge(process)
         except BaseException:
             process.end()
             raise
+        self._carriers = [each for each in (*self._carriers, carrier) if each.is_alive()]
+        return stream
 
     def close(self) -> None:
         self._shells.close()
+        for carrier in self._carriers:
+            carrier.join(_HANGING_UP)
         self._connection.close()
 
     def _was_not_found(self, command: Command, code: int, said: _Said) -> bool:

@@ -10,7 +10,6 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
-from agent.errors import HostError
 from windows.winrm import envelopes, failures
 from windows.winrm.target import Target
 
@@ -82,7 +81,7 @@ class Wire:
         if status in (400, 401):
             self._refused(response)
         if status == 404:
-            raise HostError(f"{self._target.url}: something answers there, but it is not WinRM")
+            raise failures.something_else(self._target)
         content = self._opened(response)
         if status == 200:
             return content
@@ -105,6 +104,8 @@ class Wire:
             response = self._send(session, _prepared(session, self._target.endpoint, b""), ANSWER_SECONDS)
             if response.status_code == 401:
                 raise failures.refused(self._target, response)
+            if response.status_code == 404:
+                raise failures.something_else(self._target)
             if response.status_code != 200:
                 self._lose(f"HTTP {response.status_code} to the login", unheard=True)
             self._encryption = Encryption(session, self._target.login)

@@ -1,0 +1,47 @@
+"""Lines for cmd.exe: what a program gets is what was meant."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from agent.errors import HostError
+from tests.winrm.command_line import parse
+from windows.winrm.command_line import command_line
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r\n"), max_size=30)
+SPECIAL = st.text(st.sampled_from('ab \\"%^&|<>()!,;='), max_size=12)
+
+
+@given(st.lists(TEXT | SPECIAL, max_size=4))
+@example(["a\\", "b c\\", '\\"', '%PATH%"', "100% & more", ""])
+def test_program_gets_the_arguments_that_were_meant(arguments: list[str]) -> None:
+    program, rest = command_line(["docker", *arguments])
+    assert parse(f"{program} {rest}", {"PATH": "C:\\Windows", "a": "b"}).arguments == ["docker", *arguments]
+
+
+@pytest.mark.parametrize(
+    ("argument", "written"),
+    [
+        ("--format={{json .}}", '"--format={{json .}}"'),
+        ("C:\\Temp\\x", "C:\\Temp\\x"),
+        ("C:\\Temp\\", '"C:\\Temp\\\\"'),
+        ("a&b", '"a&b"'),
+        ("%PATH%", '^"^%PATH^%^"'),
+        ('a"b', '^"a\\^"b^"'),
+    ],
+)
+def test_only_what_needs_protection_gets_it(argument: str, written: str) -> None:
+    assert command_line(["docker", argument]) == ("docker", written)
+
+
+@pytest.mark.parametrize("argument", ["a\nb", "a\rb", "a\0b"])
+def test_line_breaks_are_refused(argument: str) -> None:
+    with pytest.raises(HostError, match="line break"):
+        command_line(["docker", argument])
+
+
+def test_too_long_a_line_is_refused() -> None:
+    with pytest.raises(HostError, match="8191"):
+        command_line(["docker", "x" * 8200])

@@ -1,0 +1,80 @@
+"""A container engine behind WinRM, through `docker system dial-stdio`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from agent.errors import HostError
+from agent.host import BuildRequest, ContainerHost, HostAddress
+from agent.plugins import connect
+from linux.sandbox import Sandbox
+from tests.windows.winrm.conftest import PASSWORD, Machine, OpenMachine
+from windows.winrm.host import DIAL
+from windows.winrm.probe import dial_stdio_works
+
+
+@contextmanager
+def host_behind(machine: Machine, engine: str) -> Iterator[ContainerHost]:
+    host = connect(HostAddress(url=f"{machine.server.url}&engine={engine}", password=PASSWORD))
+    try:
+        yield host
+    finally:
+        host.close()
+
+
+@pytest.fixture
+def docker_machine(open_machine: OpenMachine, sandbox: Sandbox) -> Machine:
+    return open_machine(environment={"DOCKER_HOST": sandbox.host})
+
+
+@pytest.mark.parametrize("engine", ["api", "auto"])
+def test_engine_is_reached_through_dial_stdio(docker_machine: Machine, engine: str) -> None:
+    with host_behind(docker_machine, engine) as host:
+        assert host.platform().os == "linux"
+        assert host.address == "127.0.0.1"
+        assert "&engine=" in host.url
+    assert docker_machine.server.machine.shells == {}
+
+
+def test_image_is_built_through_dial_stdio(docker_machine: Machine, tmp_path: Path, base_image: str) -> None:
+    (tmp_path / "Dockerfile").write_text(f"FROM {base_image}\nCOPY blob /\n", encoding="utf-8")
+    (tmp_path / "blob").write_bytes(bytes(range(256)) * 8192)
+    lines: list[str] = []
+    with host_behind(docker_machine, "api") as host:
+        tag = base_image.replace("base", "winrm")
+        image = host.build(BuildRequest(context=tmp_path, tags=(tag,)), lines.append)
+        assert host.image(tag) == image
+    assert any("COPY blob" in line for line in lines)
+
+
+def test_probe_sees_that_dial_stdio_works(docker_machine: Machine) -> None:
+    assert dial_stdio_works(docker_machine.shell, DIAL)
+
+
+@pytest.mark.parametrize("instead", ["cat", "true"])
+def test_probe_sees_that_it_does_not(open_machine: OpenMachine, tmp_path: Path, instead: str) -> None:
+    program = tmp_path / "docker"
+    program.write_text(f"#!/bin/sh\nexec {instead}\n", encoding="utf-8")
+    program.chmod(0o755)
+    assert not dial_stdio_works(open_machine(programs={"docker": str(program)}).shell, DIAL)
+
+
+def test_docker_that_is_not_on_the_path_is_told(open_machine: OpenMachine) -> None:
+    machine = open_machine(programs={"python": sys.executable})
+    with pytest.raises(HostError, match=r"docker\.exe is not on the PATH"), host_behind(machine, "api"):
+        pass
+    assert machine.server.machine.shells == {}
+
+
+def test_engine_that_is_off_is_told(open_machine: OpenMachine) -> None:
+    machine = open_machine(environment={"DOCKER_HOST": "unix:///nowhere/docker.sock"})
+    with (
+        pytest.raises(HostError, match=r"docker does not reach its engine there: .*nowhere"),
+        host_behind(machine, "api"),
+    ):
+        pass

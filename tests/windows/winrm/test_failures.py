@@ -1,0 +1,53 @@
+"""Errors of the libraries below, in words that say what to do."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.errors import HostError
+from agent.host import HostAddress
+from windows.winrm import failures
+from windows.winrm.login import open_session
+from windows.winrm.target import read
+
+KERBEROS = read(HostAddress(url="winrm://anna@web1?transport=kerberos"))
+
+
+class KerberosExchangeError(Exception):
+    """As pywinrm's own."""
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("authGSSClientStep() failed: Ticket expired", "the Kerberos ticket has expired; run kinit"),
+        (
+            "No Kerberos credentials available (default cache: FILE:/tmp/krb5cc_0)",
+            "there is no Kerberos ticket; run kinit",
+        ),
+        ("Client's credentials have been revoked (kerberos)", "the account is locked or disabled"),
+        ("Server not found in Kerberos database", "the login by Kerberos failed: Server not found"),
+    ],
+)
+def test_kerberos_says_what_is_wrong_with_the_ticket(text: str, advice: str) -> None:
+    with pytest.raises(HostError, match=f"^winrm://anna@web1\\?transport=kerberos: {advice}"):
+        failures.raise_hopeless(KERBEROS, KerberosExchangeError(text))
+
+
+def test_other_losses_are_not_hopeless() -> None:
+    failures.raise_hopeless(KERBEROS, ConnectionResetError("Connection reset by peer"))
+
+
+def test_reason_is_the_innermost_and_on_one_line() -> None:
+    inner = OSError(113, "No route\nto host")
+    assert failures.reason(RuntimeError("outer", inner)) == "No route to host"
+
+
+@pytest.mark.parametrize(("login", "extra"), [("kerberos", "kerberos"), ("credssp", "credssp")])
+def test_login_whose_library_is_missing_says_how_to_install_it(
+    login: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"winrm.transport.HAVE_{login.upper()}", False)
+    target = read(HostAddress(url=f"winrm://anna@web1?transport={login}", password="secret"))
+    with pytest.raises(HostError, match=rf"pip install 'pywinrm\[{extra}\]'$"):
+        open_session(target)
