@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from agent.containers.cutover import Scene, Strategy, UnhealthyError, shape_of, strategy_for
@@ -40,8 +40,8 @@ class Replacement:
     keep: int
     kept: ContainerInfo | None = None
     replicas: int = 0
-    accept: Callable[[], None] = lambda: None
-    """The last word, once the new one is good: if it raises, everything is put back."""
+    accept: Callable[[], None] | None = None
+    """The last word, once the new one is good: if it raises, or does not come to its end, everything is put back."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,14 +73,17 @@ def replace(
     if (same := _already(old, replacement)) is not None:
         log(f"{same.name} runs already, with this image and these settings")
         strategy.finish(old, [])
-        replacement.accept()
+        if replacement.accept:
+            replacement.accept()
         return Replaced(container=same, boot_seconds=0, unchanged=True)
     _remove_leftovers(replacement, host, journal)
     new = [_prepare(replacement, [], host, journal)]
     with guard():
         try:
-            boot_seconds = _one_by_one(strategy, replacement, new, old, scene)
-            replacement.accept()
+            with _last_word(replacement, new[0], journal):
+                boot_seconds = _one_by_one(strategy, replacement, new, old, scene)
+                if replacement.accept:
+                    replacement.accept()
         except BaseException as failure:
             _put_right(strategy, new, old, failure, scene)
             raise
@@ -91,6 +94,11 @@ def replace(
 def replica_name(first: str, number: int) -> str:
     """`shop-deployments-75`, `shop-deployments-75-2`, …"""
     return first if number == 1 else f"{first}-{number}"
+
+
+def _last_word(replacement: Replacement, new: ContainerInfo, journal: Effects) -> AbstractContextManager[None]:
+    """Noted from the beginning, so that a recovery knows that there is one to be had."""
+    return journal.effect("run", "accept", new.name) if replacement.accept else nullcontext()
 
 
 def _settled(replacement: Replacement) -> Replacement:
@@ -200,7 +208,7 @@ def _put_right(
 ) -> None:
     """After a failure the old ones serve again, unless the settings say to leave everything as it is."""
     if isinstance(failure, UnhealthyError) and scene.on_failure == "off":
-        scene.log(f"warning: {new[-1].name} stays as it is, as run.on-failure is off")
+        scene.log(f"warning: {new[-1].name} stays, as run.on-failure is off")
         return
     try:
         strategy.undo(new, old, {container.id for container in new if container.started})

@@ -24,7 +24,7 @@ from agent.errors import ContainerError, HostError, InputError
 from agent.host import ContainerInfo
 
 _COMMAND_SECONDS = 30.0
-_SEEN_SECONDS = 15.0
+_SEEN_SECONDS = 10.0
 _GOOD_ANSWERS = 5
 _BETWEEN_SECONDS = 0.1
 
@@ -56,6 +56,8 @@ class NginxFront:
         before = self._file.read_bytes() if self._file.exists() else None
         text = _upstream(self._settings.backend, self._scene.slot, wanted).encode()
         if text == before:
+            if wanted:
+                self._await_answer()  # also once the old ones are gone: a reload may have come to nothing
             return
         with self._scene.journal.effect("run", "route", f"{self._file} {' '.join(map(str, wanted)) or 'nowhere'}"):
             self._write(text, before)

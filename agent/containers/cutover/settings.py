@@ -15,7 +15,8 @@ OnFailure = Literal["off", "notify", "rollback"]
 """What to do about a new container that is not healthy.
 
 `rollback`: the old one serves again, the run fails. `notify`: the new one serves as it is, if it runs at all;
-the run succeeds with a warning. `off`: everything stays as it is for somebody to look at; the run fails.
+the run succeeds with a warning. `off`: everything stays as it is for somebody to look at; the run fails. Behind a
+proxy, where the old one serves on, the new one is stopped then, and stays.
 """
 
 

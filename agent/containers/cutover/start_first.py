@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from agent.containers.cutover.front import Front
-from agent.containers.cutover.scene import Scene, discard, is_good, judge, put_back, start, stop
+from agent.containers.cutover.scene import Scene, UnhealthyError, discard, is_good, judge, put_back, start, stop
 from agent.host import ContainerInfo
 
 
@@ -24,7 +24,12 @@ class StartFirst:
 
     def prepare(self, new: ContainerInfo) -> float:
         start(new, self.scene)
-        return judge(new, self.scene)
+        try:
+            return judge(new, self.scene)
+        except UnhealthyError:
+            if self.scene.on_failure == "off":
+                discard(new, self.scene, kept=True)
+            raise
 
     def switch(
         self,
