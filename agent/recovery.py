@@ -80,9 +80,11 @@ def _old(
 
 
 def _all_good(record: RunRecord, new: list[ContainerInfo], effects: list[EffectRecord], strategy: Strategy) -> bool:
-    """As many as were wanted, and each of them healthy. A change of their number is undone in any case."""
+    """As many as were wanted, each of them healthy, and accepted by whoever has the last word. A change of their
+    number is undone in any case."""
     wanted = max(map(int, _names(effects, "replicas")), default=1)
-    if record.kind == "scale" or len(new) < wanted:
+    accepted = all(effect.done for effect in effects if effect.kind == "accept")
+    if record.kind == "scale" or len(new) < wanted or not accepted:
         return False
     judged = {effect.name for effect in effects if effect.kind == "health" and effect.done}
     return all(one.running and (one.name in judged or strategy.is_good(one)) for one in new)

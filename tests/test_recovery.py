@@ -1,3 +1,4 @@
+import dataclasses
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -136,6 +137,19 @@ def test_a_container_that_was_only_looked_into_is_gone_after_recovery(journal: J
     assert host.inspect("look-1") is not None
     recover(SLOT_NAME, journal, lambda: host, lambda _: None)
     assert host.inspect("look-1") is None
+    assert journal.runs()[0].state == "interrupted"
+
+
+def test_killed_before_the_last_word_the_old_one_serves_after_recovery(journal: Journal) -> None:
+    host = DyingHost(99, after=False)
+
+    def killed() -> None:
+        host.dead = True
+        raise Killed
+
+    deployed_and_killed(host, journal, dataclasses.replace(wanted(2), accept=killed))
+    recover(SLOT_NAME, journal, lambda: host, lambda _: None)
+    assert [container.name for container in serving(host, SLOT_NAME)] == ["web-deployments-1"]
     assert journal.runs()[0].state == "interrupted"
 
 
