@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 
 from agent.errors import HostError
+from windows.winrm.envelopes import UNWRITABLE
 
 LONGEST = 8191
 """Characters in one line of cmd.exe."""
@@ -18,8 +19,10 @@ LONGEST = 8191
 def command_line(arguments: Sequence[str]) -> tuple[str, str]:
     """The program, and all its arguments in one text. HostError for what no line can hold."""
     for argument in arguments:
-        if re.search(r"[\0\r\n]", argument):
+        if re.search(r"[\r\n]", argument):
             raise HostError(f"'{arguments[0]}': an argument has a line break, which cmd.exe cannot hand on")
+        if UNWRITABLE.search(argument):
+            raise HostError(f"'{arguments[0]}': an argument has a character that WinRM cannot carry")
     program, *rest = [_quoted(argument) for argument in arguments]
     joined = " ".join(rest)
     if len(program) + len(joined) + 1 > LONGEST:

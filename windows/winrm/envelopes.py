@@ -7,6 +7,7 @@ commands are chosen by us, and the input of a build is large.
 from __future__ import annotations
 
 import base64
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,10 @@ OPERATION_SECONDS = 20
 ANSWER_SIZE = 512_000
 """The largest answer, in bytes, that we ask for."""
 
+UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML has no way to say."""
+
+_ESCAPED = {"\r": "&#13;"}
 _SOAP = "http://www.w3.org/2003/05/soap-envelope"
 _SHELL = "http://schemas.microsoft.com/wbem/wsman/1/windows/shell"
 _COMMAND_SHELL = f"{_SHELL}/cmd"
@@ -42,9 +47,16 @@ def new_id() -> str:
 
 
 def create(shell_id: str, environment: Mapping[str, str]) -> bytes:
-    """A shell whose programs get these variables besides their own. It speaks UTF-8."""
+    """A shell whose programs get these variables besides their own. It speaks UTF-8.
+
+    ValueError for a value that XML cannot hold.
+    """
+    for name, value in environment.items():
+        if UNWRITABLE.search(name + value):
+            raise ValueError(f"the variable {name} has a character that WinRM cannot carry")
     variables = "".join(
-        f"<rsp:Variable Name={quoteattr(name)}>{escape(value)}</rsp:Variable>" for name, value in environment.items()
+        f"<rsp:Variable Name={quoteattr(name)}>{escape(value, _ESCAPED)}</rsp:Variable>"
+        for name, value in environment.items()
     )
     body = (
         f"<rsp:Shell ShellId={quoteattr(shell_id)}>"

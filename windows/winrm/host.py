@@ -30,7 +30,9 @@ def connect(address: HostAddress) -> ContainerHost:
 
 
 def _command_line_host(shell: WinRMShell) -> ContainerHost:
-    raise HostError(f"{shell.url}: docker system dial-stdio does not work there, and there is no other way yet")
+    from agent.engine.command_line import CommandLineHost
+
+    return CommandLineHost(shell)
 
 
 def _engine_host(shell: WinRMShell) -> ContainerHost:

@@ -50,7 +50,10 @@ def start(connection: Connection, shells: Shells, command: Command) -> RemotePro
 
 
 class RemoteProcess:
-    """One thread may send while another receives."""
+    """One thread may send while another receives.
+
+    Where the connection is lost, the cause of the HostError is a ConnectionError.
+    """
 
     def __init__(self, connection: Connection, shells: Shells, shell: RemoteShell, what: str) -> None:
         self._connection = connection
@@ -95,7 +98,7 @@ class RemoteProcess:
                 if not self._has_started():
                     continue
             return True
-        raise self._unsure("the connection is lost again and again")
+        raise self._unsure("the connection is lost again and again") from ConnectionError()
 
     def receive(self, seconds: float) -> Received:
         """What it printed since, waiting up to `seconds` (rounded up) for the first of it."""
@@ -112,7 +115,8 @@ class RemoteProcess:
                 if fault.code in _NOT_YET:
                     return NOTHING
                 if fault.code not in _STILL_ASKED or monotonic() > deadline:
-                    raise self._stopped(fault) from fault
+                    gone = ConnectionAbortedError(str(fault)) if fault.code in _GONE else fault
+                    raise self._stopped(fault) from gone
                 sleep(0.2)
             except (Lost, ValueError) as lost:
                 raise self._unsure(str(lost)) from lost

@@ -1,4 +1,7 @@
-"""The remote shells that commands run in: one for each set of variables, used again, and deleted at the end."""
+"""The remote shells that commands run in, used again where they can be, and deleted at the end.
+
+A command's variables are those of its shell: on no line, and nowhere else.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ class RemoteShell:
     """`honours_ids`: the machine took the id that we chose, and so does for commands."""
 
     id: str
-    environment: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict, repr=False)
     honours_ids: bool = False
     users: int = 0
 
@@ -48,8 +51,14 @@ class Shells:
         return made
 
     def give_back(self, shell: RemoteShell) -> None:
+        """The plain shell stays for what comes next; one with variables goes, and they with it."""
         with self._lock:
             shell.users -= 1
+            done = shell.users == 0 and bool(shell.environment) and shell in self._shells
+            if done:
+                self._shells.remove(shell)
+        if done:
+            self.delete(shell)
 
     def forget(self, shell: RemoteShell) -> None:
         """It is gone on the machine, or not to be trusted."""

@@ -23,7 +23,7 @@ ANSWER_SECONDS = 10
 """How much later than asked for an answer may come."""
 
 
-class Lost(Exception):  # noqa: N818  what happened to a request
+class Lost(ConnectionError):  # noqa: N818  what happened to a request
     """No answer, or none that can be read. With `unheard` the machine has surely not acted on the request."""
 
     def __init__(self, reason: str, *, unheard: bool) -> None:

@@ -32,8 +32,8 @@ def docker_machine(open_machine: OpenMachine, sandbox: Sandbox) -> Machine:
     return open_machine(environment={"DOCKER_HOST": sandbox.host})
 
 
-@pytest.mark.parametrize("engine", ["api", "auto"])
-def test_engine_is_reached_through_dial_stdio(docker_machine: Machine, engine: str) -> None:
+@pytest.mark.parametrize("engine", ["api", "auto", "cli"])
+def test_engine_is_reached_each_way(docker_machine: Machine, engine: str) -> None:
     with host_behind(docker_machine, engine) as host:
         assert host.platform().os == "linux"
         assert host.address == "127.0.0.1"
@@ -41,11 +41,12 @@ def test_engine_is_reached_through_dial_stdio(docker_machine: Machine, engine: s
     assert docker_machine.server.machine.shells == {}
 
 
-def test_image_is_built_through_dial_stdio(docker_machine: Machine, tmp_path: Path, base_image: str) -> None:
+@pytest.mark.parametrize("engine", ["api", "cli"])
+def test_image_is_built_each_way(docker_machine: Machine, tmp_path: Path, base_image: str, engine: str) -> None:
     (tmp_path / "Dockerfile").write_text(f"FROM {base_image}\nCOPY blob /\n", encoding="utf-8")
     (tmp_path / "blob").write_bytes(bytes(range(256)) * 8192)
     lines: list[str] = []
-    with host_behind(docker_machine, "api") as host:
+    with host_behind(docker_machine, engine) as host:
         tag = base_image.replace("base", "winrm")
         image = host.build(BuildRequest(context=tmp_path, tags=(tag,)), lines.append)
         assert host.image(tag) == image

@@ -74,6 +74,17 @@ def test_variables_reach_the_program_and_no_other(machine: Machine) -> None:
     ran = machine.run("printenv", "DOCKER_CONFIG", environment={"DOCKER_CONFIG": "C:\\Temp & <x>"})
     assert ran.output == b"C:\\Temp & <x>\n"
     assert machine.run("printenv", "DOCKER_CONFIG").code == 1
+    assert len(machine.server.machine.shells) == 1
+
+
+def test_variables_of_several_lines_arrive_as_they_are(machine: Machine) -> None:
+    value = "-----BEGIN-----\r\n  <a>&amp;\ttab\n"
+    assert machine.run("printenv", "KEY", environment={"KEY": value}).output.decode() == f"{value}\n"
+
+
+def test_variable_that_cannot_be_carried_is_refused(machine: Machine) -> None:
+    with pytest.raises(HostError, match="the variable KEY has a character that WinRM cannot carry"):
+        machine.run("true", environment={"KEY": "secret\x00"})
 
 
 def test_program_that_is_not_there_is_127(machine: Machine) -> None:
