@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent.errors import InputError, RegistryError
-from agent.host import ImageInfo
+from agent.host import Credentials, ImageInfo
 from agent.images import (
     Changes,
     Found,
@@ -48,6 +48,10 @@ class Golden:
     def client(self, source: SourceImage) -> RegistryClient:
         """Of the registry that has it."""
         return _client(self.resolved, source)
+
+    def credentials(self, source: SourceImage) -> Credentials | None:
+        """For that registry: the feed's, the step's own if it is the same one, or Docker's logins."""
+        return _credentials(self.resolved, source)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,9 +143,14 @@ def _pinned(resolved: ResolvedImage, digest: str) -> ResolvedImage:
 
 
 def _client(resolved: ResolvedImage, source: SourceImage) -> RegistryClient:
+    return RegistryClient(resolved.reference.registry, _credentials(resolved, source), insecure=resolved.insecure)
+
+
+def _credentials(resolved: ResolvedImage, source: SourceImage) -> Credentials | None:
+    """The step's own never go to another registry."""
     registry = resolved.reference.registry
     given = resolved.credentials or (source.credentials if registry == source.registry else None)
-    return RegistryClient(registry, find_credentials(registry, given), insecure=resolved.insecure)
+    return find_credentials(registry, given)
 
 
 def _platform(recipe: Recipe, context: StepContext) -> str:

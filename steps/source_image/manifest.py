@@ -55,6 +55,11 @@ class SourceImage:
     hooks: bool | None = None
     hook_time_limit: float = 3600
 
+    @property
+    def logins(self) -> dict[str, Credentials]:
+        """For base images in the step's own registry."""
+        return {self.registry: self.credentials} if self.registry and self.credentials else {}
+
     @classmethod
     def from_inputs(cls, context: StepContext) -> SourceImage:
         """InputError for a source that is not listed, or a registry and image that make no reference."""
