@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import zipfile
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from agent.containers import CONFIGURATION
 from agent.host import BuildRequest, ContainerHost, ContainerSpec
 from agent.journal import Journal
 from agent.labels import BASE, TEMPORARY
-from tests.system.images import FILES, Release, build
+from tests.system.images import FILES, Release, build, keep_windows_image
 from tests.system.shop import STEP, Finished, Site, dockwright
 
 GOLDEN = """\
@@ -179,6 +180,30 @@ def test_what_cannot_be_is_one_clear_line(
     assert done.code in (3, 5), done.stderr
     assert told in done.error
     assert "\n" not in done.error.strip()
+
+
+def test_a_windows_image_is_configured_without_any_windows(site: Site, release: Release) -> None:
+    keep_windows_image(release, "win")
+    site.step = STEP_WITH_RUN.replace(RUN, "")
+    sdi = (
+        "golden: {golden}\nbuild: {{platform: windows/amd64}}\n"
+        "transform: {{config-variables: true, substitute: ['C:\\InetPub\\wwwroot\\web.config']}}\n"
+    )
+    done = deploy(site, f"{release.registry}/{release.repository}:win", "--set", "Mode=live", sdi=sdi)
+    assert done.code == 0, done.stderr
+    made = dataclasses.replace(release, repository=site.name)
+    layer = {member.name: (member, content) for member, content in made.top_layer("1.0.0-deployments-1")}
+    assert layer.keys() == {
+        "Files",
+        "Files/inetpub",
+        "Files/inetpub/wwwroot",
+        "Files/inetpub/wwwroot/Web.config",
+        "Hives",
+    }
+    member, content = layer["Files/inetpub/wwwroot/Web.config"]
+    assert b'value="live"' in content
+    assert member.pax_headers["MSWINDOWS.rawsd"] == "d2ViY29uZmln"
+    assert made.config("1.0.0-deployments-1")["os.version"] == "10.0.20348.2340"
 
 
 def test_the_release_itself_stays_as_it_is(site: Site, release: Release) -> None:
