@@ -22,6 +22,8 @@ from agent.host import ContainerHost
 from linux.sandbox import Sandbox, down, up
 from linux.sandbox.engine_call import EngineSocket
 from linux.sandbox.install import can_install, install, program
+from tests.ssh.server import SSHServer
+from tests.ssh.server import serving as serving_ssh
 
 # The same examples in every run, so that a change is judged by what it changed. HYPOTHESIS_PROFILE=explore looks
 # for new ones.
@@ -112,6 +114,13 @@ def engine_host(sandbox: Sandbox) -> Iterator[ContainerHost]:
         yield host
     finally:
         host.close()
+
+
+@pytest.fixture(scope="session")
+def ssh_server(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SSHServer]:
+    """A real sshd, which leads to the real engine."""
+    with serving_ssh(tmp_path_factory.mktemp("sshd"), sandbox.host.removeprefix("unix://")) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

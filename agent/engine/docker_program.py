@@ -71,6 +71,11 @@ def find_docker(environment: Mapping[str, str]) -> str:
     )
 
 
+def auths(credentials: Mapping[str, Credentials]) -> dict[str, dict[str, str]]:
+    """As `config.json` of docker has them: by the server's name."""
+    return {_server(registry): _login(login) for registry, login in credentials.items()}
+
+
 def _candidates(path: str) -> Iterator[str]:
     seen: set[str] = set()
     for folder in path.split(os.pathsep):
@@ -98,8 +103,9 @@ def _succeeds(command: list[str], environment: Mapping[str, str]) -> tuple[bool,
 def _configuration(credentials: Mapping[str, Credentials]) -> str:
     """`config.json`; plugins that the user installed for himself are still found."""
     plugins = Path(os.path.expanduser("~/.docker/cli-plugins"))  # noqa: PTH111  never fails
-    auths = {_server(registry): _login(login) for registry, login in credentials.items()}
-    return json.dumps({"auths": auths, "cliPluginsExtraDirs": [str(plugins)] if plugins.is_dir() else []})
+    return json.dumps(
+        {"auths": auths(credentials), "cliPluginsExtraDirs": [str(plugins)] if plugins.is_dir() else []}
+    )
 
 
 def _server(registry: str) -> str:

@@ -6,15 +6,17 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from agent.host import ContainerHost
+from agent.host import ContainerHost, HostAddress
 from agent.testing import MemoryHost
+from linux.ssh import connect as connect_ssh
 from tests.engine.peers import Peer, behave
+from tests.ssh.server import SSHServer
 
-REAL = ("engine",)
+REAL = ("engine", "ssh_api", "ssh_cli")
 
 
 @pytest.fixture
@@ -29,6 +31,28 @@ def engine_peer(
     engine_host: ContainerHost, base_image: str, registry: str, unique_name: Callable[[str], str]
 ) -> Peer:
     return Peer(host=engine_host, image=base_image, registry=registry, name=unique_name)
+
+
+@pytest.fixture(scope="session")
+def ssh_hosts(ssh_server: SSHServer) -> Iterator[dict[str, ContainerHost]]:
+    hosts = {engine: connect_ssh(HostAddress(url=ssh_server.url(engine=engine))) for engine in ("api", "cli")}
+    yield hosts
+    for host in hosts.values():
+        host.close()
+
+
+@pytest.fixture
+def ssh_api_peer(
+    ssh_hosts: dict[str, ContainerHost], base_image: str, registry: str, unique_name: Callable[[str], str]
+) -> Peer:
+    return Peer(host=ssh_hosts["api"], image=base_image, registry=registry, name=unique_name)
+
+
+@pytest.fixture
+def ssh_cli_peer(
+    ssh_hosts: dict[str, ContainerHost], base_image: str, registry: str, unique_name: Callable[[str], str]
+) -> Peer:
+    return Peer(host=ssh_hosts["cli"], image=base_image, registry=registry, name=unique_name)
 
 
 @pytest.fixture(params=[pytest.param(name, marks=pytest.mark.system) for name in REAL])

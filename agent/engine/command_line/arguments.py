@@ -21,6 +21,7 @@ def create_arguments(spec: ContainerSpec, system: OperatingSystem) -> list[str]:
     first = spec.networks[0] if spec.networks else None
     return [
         "create",
+        "--pull=never",
         f"--name={spec.name}",
         f"--restart={_restart(spec)}",
         f"--stop-timeout={spec.stop_timeout}",

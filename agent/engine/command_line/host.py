@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import secrets
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from time import monotonic, sleep
 from typing import Any, TypeVar
 
 import msgspec
 
 from agent.engine import translate, wire
-from agent.engine.build_context import single_file_context, stream_context
-from agent.engine.build_output import Source, follow_build, read_source
-from agent.engine.command_line.arguments import build_arguments, create_arguments, environment_file, label_filters
-from agent.engine.command_line.program import CALL_SECONDS, DockerProgram, Ended, Streamed
+from agent.engine.command_line import following
+from agent.engine.command_line.arguments import create_arguments, environment_file, label_filters
+from agent.engine.command_line.building import build_image
+from agent.engine.command_line.private import logged_in
+from agent.engine.command_line.program import CALL_SECONDS, DockerProgram, Ended, Streamed, is_lost
 from agent.engine.container_logs import each_line
-from agent.engine.dockerfile import instructions, label_dockerfile
-from agent.engine.failures import one_line, registry_refusal
-from agent.engine.shell import Command, Shell
-from agent.engine.time_limit import SILENCE, time_is_up
+from agent.engine.failures import registry_refusal
+from agent.engine.shell import Shell
 from agent.engine.translate import checked_container, checked_image
 from agent.errors import BuildError, ContainerError, HostError, RegistryError
 from agent.host import (
@@ -39,8 +35,8 @@ from agent.registry.reference import ImageReference
 TRANSFER_SECONDS = 3600.0
 TRANSFER_SILENCE = 600.0
 _INSPECTED_AT_ONCE = 20
-_CLASSIC = {"DOCKER_BUILDKIT": "0"}
-_NOWHERE = Path()
+_REMOVAL_SECONDS = 30.0
+_ENGINE_SAYS = b"Error response from daemon: "
 
 T = TypeVar("T")
 
@@ -95,14 +91,10 @@ class CommandLineHost:
                 f"{self.url}: build secrets go through the engine's own machine; run the agent there, "
                 "or leave build.secrets out"
             )
-        source = read_source(request)
         for tag in request.tags:
             checked_image(tag)
-        context = stream_context(request.context, request.dockerfile)
-        with self._logged_in(request.credentials) as configuration:
-            built = self._built(request, build_arguments(request), context, source, output, configuration)
-        if request.labels:
-            built = self._labelled(built, request.labels)
+        with logged_in(self._shell, self._docker, request.credentials) as configuration:
+            built = build_image(self._docker, request, output, configuration)
         for tag in request.tags:
             self.tag(built, tag)
         image = self.image(built)
@@ -124,7 +116,7 @@ class CommandLineHost:
         self._checked(["tag", checked_image(image), checked_image(reference)], doing, BuildError)
 
     def remove_image(self, reference: str) -> None:
-        ended = self._docker.run(["image", "rm", checked_image(reference)])
+        ended = self._docker.run_surely(["image", "rm", checked_image(reference)])
         if ended.status and "no such image" not in ended.said.lower():
             self._docker.require(ended, f"remove the image {reference}", ContainerError)
 
@@ -146,23 +138,15 @@ class CommandLineHost:
     def create(self, spec: ContainerSpec) -> ContainerInfo:
         name = checked_container(spec.name)
         checked_image(spec.image)
-        doing = f"create the container {name}"
-        arguments = create_arguments(spec, self._shell.operating_system)
-        extra: list[str] = []
-        given: list[bytes] | None = None
-        environment: Mapping[str, str] = {}
-        if spec.environment and self._shell.operating_system == "windows":
-            extra, environment = [f"--env={each}" for each in spec.environment], spec.environment
-        elif spec.environment:
-            extra, given = ["--env-file=/dev/stdin"], [environment_file(spec.environment)]
-        ended = self._docker.run([arguments[0], *extra, *arguments[1:]], environment=environment, given=given)
-        self._docker.require(ended, doing, ContainerError)
-        for network in spec.networks[1:]:
-            aliases = [f"--alias={alias}" for alias in network.aliases]
-            connected = self._docker.run(["network", "connect", *aliases, network.name, name])
-            if connected.status:
-                self.remove(name)
-                self._docker.require(connected, doing, ContainerError)
+        self._create_once(spec)
+        try:
+            for network in spec.networks[1:]:
+                aliases = [f"--alias={alias}" for alias in network.aliases]
+                arguments = ["network", "connect", *aliases, network.name, name]
+                self._docker.require(self._docker.run(arguments), f"create the container {name}", ContainerError)
+        except BaseException:
+            self.remove(name)
+            raise
         info = self.inspect(name)
         if info is None:
             raise ContainerError(f"{self.url}: the container {name} vanished as soon as it was created")
@@ -172,15 +156,16 @@ class CommandLineHost:
         self._checked(["start", checked_container(container)], f"start {container}", ContainerError)
 
     def stop(self, container: str, timeout: int) -> None:
-        ended = self._docker.run(
-            ["stop", f"--time={timeout}", checked_container(container)], timeout=CALL_SECONDS + timeout
-        )
+        arguments = ["stop", f"--time={timeout}", checked_container(container)]
+        ended = self._docker.run_surely(arguments, timeout=CALL_SECONDS + timeout)
         self._docker.require(ended, f"stop {container}", ContainerError)
 
     def remove(self, container: str) -> None:
-        ended = self._docker.run(["rm", "--force", "--volumes", checked_container(container)])
+        ended = self._docker.run_surely(["rm", "--force", "--volumes", checked_container(container)])
         said = ended.said.lower()
-        if ended.status and "no such container" not in said and "already in progress" not in said:
+        if ended.status and "already in progress" in said:
+            self._await_removal(container)
+        elif ended.status and "no such container" not in said:
             self._docker.require(ended, f"remove {container}", ContainerError)
 
     def logs(self, container: str, tail: int) -> list[str]:
@@ -193,7 +178,7 @@ class CommandLineHost:
 
     def wait(self, container: str, timeout: float) -> int:
         try:
-            ended = self._docker.run(["wait", checked_container(container)], timeout=timeout)
+            ended = self._docker.run_surely(["wait", checked_container(container)], timeout=timeout)
         except HostError as error:
             if not isinstance(error.__cause__, TimeoutError):
                 raise
@@ -211,38 +196,77 @@ class CommandLineHost:
 
     def copy_in(self, container: str, path: str, archive: Iterable[bytes]) -> None:
         arguments = ["cp", "-", f"{checked_container(container)}:{path}"]
+        doing = f"copy into {path} of {container}"
         ended = self._docker.run(arguments, given=archive, timeout=TRANSFER_SECONDS)
-        self._docker.require(ended, f"copy into {path} of {container}", ContainerError)
+        if ended.status:
+            self._present(container, doing)  # docker itself would say that the folder is none
+        self._docker.require(ended, doing, ContainerError)
 
     def follow(self, container: str, output: LineSink, tail: int = -1) -> None:
-        name = checked_container(container)
-        streamed = self._docker.stream(["logs", "--follow", f"--tail={tail if tail >= 0 else 'all'}", name])
-        for line in each_line(streamed.pieces):
-            output(line)
-        self._docker.require(streamed.ended, f"follow {container}", ContainerError)
+        doing = f"follow the output of {container}"
+        following.follow(self._docker, lambda: self._present(container, doing), output, tail)
 
     def execute(self, container: str, command: Sequence[str], output: LineSink, timeout: float) -> int:
-        arguments = ["exec", checked_container(container), *command]
-        streamed = self._docker.stream(arguments, timeout=timeout)
+        doing = f"run {command[0]} in {container}"
+        found = self._present(container, doing)
+        if not found.running:
+            raise ContainerError(f"{self.url}: cannot {doing}: the container {container} is not running")
+        streamed = self._docker.stream(["exec", found.id, *command], timeout=timeout)
         try:
             for line in each_line(streamed.pieces):
                 output(line)
         except HostError as error:
             if not isinstance(error.__cause__, TimeoutError):
                 raise
-            raise ContainerError(
-                f"{self.url}: {command[0]} in {container} had not ended after {timeout:g} s"
-            ) from error
+            message = f"{self.url}: {command[0]} had not ended in {container} after {timeout:g} s"
+            raise ContainerError(message) from error
         ended = streamed.ended
-        if ended.status == 1 and ended.said.startswith(("Error", "No such container")) and "container" in ended.said:
-            self._docker.require(ended, f"run {command[0]} in {container}", ContainerError)
+        if ended.status == 1 and ended.errors.startswith(_ENGINE_SAYS):
+            self._docker.require(ended, doing, ContainerError)
         return ended.status
 
     def close(self) -> None:
         self._docker.end()
 
+    def _create_once(self, spec: ContainerSpec) -> None:
+        """After a lost connection it is looked whether the container was made; if not, it is made now."""
+        try:
+            self._create(spec)
+        except HostError as error:
+            if not is_lost(error):
+                raise
+            found = self.inspect(spec.name)
+            if found is None or not _is_as_specified(found, spec):
+                self._create(spec)
+
+    def _create(self, spec: ContainerSpec) -> None:
+        """The values of the environment go where no list of processes shows them."""
+        arguments = create_arguments(spec, self._shell.operating_system)
+        extra: list[str] = []
+        given: list[bytes] | None = None
+        environment: Mapping[str, str] = {}
+        if spec.environment and self._shell.operating_system == "windows":
+            extra, environment = [f"--env={each}" for each in spec.environment], spec.environment
+        elif spec.environment:
+            extra, given = ["--env-file=/dev/stdin"], [environment_file(spec.environment)]
+        ended = self._docker.run([arguments[0], *extra, *arguments[1:]], environment=environment, given=given)
+        self._docker.require(ended, f"create the container {spec.name}", ContainerError)
+
+    def _present(self, container: str, doing: str) -> ContainerInfo:
+        found = self.inspect(container)
+        if found is None:
+            raise ContainerError(f"{self.url}: cannot {doing}: there is no such container")
+        return found
+
+    def _await_removal(self, container: str) -> None:
+        deadline = monotonic() + _REMOVAL_SECONDS
+        while self.inspect(container) is not None:
+            if monotonic() > deadline:
+                raise ContainerError(f"{self.url}: the engine is still removing {container}; try again later")
+            sleep(0.1)
+
     def _checked(self, arguments: Sequence[str], doing: str, failure: type[Any]) -> Ended:
-        return self._docker.require(self._docker.run(arguments), doing, failure)
+        return self._docker.require(self._docker.run_surely(arguments), doing, failure)
 
     def _decoded(self, data: bytes, type_: type[T]) -> T:
         try:
@@ -260,7 +284,7 @@ class CommandLineHost:
         found: list[T] = []
         for start in range(0, len(names), _INSPECTED_AT_ONCE):
             some = names[start : start + _INSPECTED_AT_ONCE]
-            ended = self._docker.run(["inspect", f"--type={kind}", *some])
+            ended = self._docker.run_surely(["inspect", f"--type={kind}", *some])
             if ended.status and "no such" not in ended.said.lower():
                 self._docker.require(ended, f"inspect {' '.join(some)}", HostError)
             found += self._decoded(ended.output.strip() or b"[]", list[type_])  # type: ignore[valid-type]
@@ -268,68 +292,12 @@ class CommandLineHost:
 
     def _transfer(self, doing: str, reference: str, credentials: Credentials | None) -> str:
         logins = {ImageReference.parse(reference).registry: credentials} if credentials else {}
-        with self._logged_in(logins) as configuration:
-            ended = self._docker.run([doing, reference], configuration=configuration, timeout=TRANSFER_SECONDS)
+        with logged_in(self._shell, self._docker, logins) as configuration:
+            arguments = [doing, reference]
+            ended = self._docker.run_surely(arguments, configuration=configuration, timeout=TRANSFER_SECONDS)
         if ended.status:
             raise registry_refusal(doing, reference, ended.said)
         return ended.output.decode("utf-8", "replace")
-
-    @contextmanager
-    def _logged_in(self, logins: Mapping[str, Credentials]) -> Iterator[str]:
-        """A folder of docker's there with these logins, private to the login and gone afterwards.
-
-        `docker login` writes it, the password on its standard input, so that no other program is needed.
-        """
-        if not logins:
-            yield ""
-            return
-        folder = f".dockwright-{secrets.token_hex(8)}"
-        try:
-            for registry, credentials in logins.items():
-                arguments = ["login", f"--username={credentials.username}", "--password-stdin", registry]
-                ended = self._docker.run(arguments, configuration=folder, given=[credentials.password.encode()])
-                if ended.status:
-                    raise registry_refusal("log in to", registry, ended.said)
-            yield folder
-        finally:
-            self._remove_folder(folder)
-
-    def _remove_folder(self, folder: str) -> None:
-        windows = self._shell.operating_system == "windows"
-        arguments = ["cmd", "/c", "rmdir", "/s", "/q", folder] if windows else ["rm", "-rf", "--", folder]
-        self._shell.run(Command(arguments=arguments, timeout=CALL_SECONDS), lambda _data: None, lambda _data: None)
-
-    def _built(
-        self,
-        request: BuildRequest,
-        arguments: Sequence[str],
-        context: Iterable[bytes],
-        source: Source,
-        output: LineSink,
-        configuration: str,
-    ) -> str:
-        streamed = self._docker.stream(
-            arguments,
-            configuration=configuration,
-            environment=_CLASSIC,
-            given=_compressed(context),
-            timeout=request.timeout,
-            silence=SILENCE,
-        )
-        try:
-            return follow_build(_events(streamed), source, output)
-        except HostError as error:
-            if request.timeout and isinstance(error.__cause__, TimeoutError):
-                raise time_is_up(request) from error
-            raise
-
-    def _labelled(self, image: str, labels: Mapping[str, str]) -> str:
-        """As the Engine API's host does it: one instruction for all labels."""
-        dockerfile = label_dockerfile(image, labels)
-        source = Source(dockerfile="labels", instructions=tuple(instructions(dockerfile)))
-        context = [single_file_context("Dockerfile", dockerfile.encode())]
-        request = BuildRequest(context=_NOWHERE, tags=())
-        return self._built(request, build_arguments(request), context, source, lambda _line: None, "")
 
     def _archive(self, first: bytes, streamed: Streamed, doing: str) -> Iterator[bytes]:
         yield first
@@ -337,30 +305,11 @@ class CommandLineHost:
         self._docker.require(streamed.ended, doing, ContainerError)
 
 
-def _events(streamed: Streamed) -> Iterator[wire.Event]:
-    """A build's output as the API tells it: its lines, and what went wrong as the last."""
-    for stream, piece in streamed.pieces:
-        if stream == 1:
-            yield wire.Event(stream=piece.decode("utf-8", "replace"))
-    ended = streamed.ended
-    if ended.status:
-        yield wire.Event(error=_last_error(ended))
-
-
-def _last_error(ended: Ended) -> str:
-    """Without the warnings that come before it."""
-    lines = [line.strip() for line in ended.errors.decode("utf-8", "replace").splitlines() if line.strip()]
-    said = [
-        line for line in lines if not line.startswith(("DEPRECATED", "WARNING", "SECURITY WARNING", "Install the"))
-    ]
-    text = " ".join(said[-5:]).removeprefix("Error response from daemon: ")
-    return one_line(text) or f"docker build ended with {ended.status}"
-
-
-def _compressed(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """As gzip: the way is the narrow part, and the engine knows it by its first bytes."""
-    packer = zlib.compressobj(1, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
-    for chunk in chunks:
-        if packed := packer.compress(chunk):
-            yield packed
-    yield packer.flush()
+def _is_as_specified(found: ContainerInfo, spec: ContainerSpec) -> bool:
+    """Whether it is the container that was to be made, and not another of its name."""
+    return (
+        found.state == "created"
+        and found.image == spec.image
+        and found.labels.items() >= spec.labels.items()
+        and found.environment.items() >= spec.environment.items()
+    )

@@ -59,10 +59,19 @@ class DockerProgram:
         timeout: float = CALL_SECONDS,
     ) -> Ended:
         """Run to the end, whatever that is. HostError if the machine or its engine cannot be reached."""
-        output, errors = bytearray(), bytearray()
         command = self._command(arguments, configuration, environment, given, timeout)
-        status = self._shell.run(command, output.extend, lambda data: errors.extend(data[:_ERRORS_KEPT]))
-        return self._reached(Ended(status=status, output=bytes(output), errors=bytes(errors)))
+        return self._reached(run_once(self._shell, command))
+
+    def run_surely(
+        self, arguments: Sequence[str], *, configuration: str = "", timeout: float = CALL_SECONDS
+    ) -> Ended:
+        """The same for what does no harm when it is done twice: once more if the connection is lost meanwhile."""
+        try:
+            return self.run(arguments, configuration=configuration, timeout=timeout)
+        except HostError as error:
+            if not is_lost(error):
+                raise
+            return self.run(arguments, configuration=configuration, timeout=timeout)
 
     def stream(
         self,
@@ -163,6 +172,21 @@ class DockerProgram:
             if ended.status and phrase in said.lower():
                 raise HostError(f"{self.where}: {advice}")
         return ended
+
+
+def is_lost(error: HostError) -> bool:
+    """Whether the connection broke while something ran, so that nobody knows how far it came."""
+    return isinstance(error.__cause__, ConnectionError)
+
+
+def run_once(shell: Shell, command: Command) -> Ended:
+    output, errors = bytearray(), bytearray()
+
+    def keep(data: bytes) -> None:
+        errors.extend(data[: max(0, _ERRORS_KEPT - len(errors))])
+
+    status = shell.run(command, output.extend, keep)
+    return Ended(status=status, output=bytes(output), errors=bytes(errors))
 
 
 class _LeftError(Exception):

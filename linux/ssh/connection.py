@@ -1,0 +1,146 @@
+"""The way to a machine: one SSH connection, by jump hosts if need be, made again after it was lost."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from contextlib import suppress
+
+from paramiko import Channel, Transport
+from paramiko.ssh_exception import ChannelException, SSHException
+
+from agent.errors import HostError
+from linux.ssh.known_hosts import read_known_hosts
+from linux.ssh.login import Secrets, log_in
+from linux.ssh.target import Login, Target
+
+CONNECT_SECONDS = 15.0
+KEEP_ALIVE_SECONDS = 15
+DEAD_AFTER_SECONDS = 60
+"""How long the machine may leave unacknowledged what was sent to it."""
+
+_WINDOW = 8 * 1024 * 1024
+_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
+"""First among those that paramiko offers: encrypted and authenticated in one go, at twice the rate."""
+
+
+class Connection:
+    """Opens channels. Threads may share it."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._lock = threading.Lock()
+        self._transports: list[Transport] = []
+
+    def channel(self) -> Channel:
+        """A new session. HostError, whose cause is a ConnectionError if the connection was lost meanwhile."""
+        with self._lock:
+            transport = self._transport()
+        try:
+            return transport.open_session(window_size=_WINDOW, timeout=CONNECT_SECONDS)
+        except ChannelException as error:
+            raise HostError(
+                f"{self._target.where}: the machine opens no more sessions ({error.text}); "
+                "see MaxSessions in its sshd_config"
+            ) from error
+        except (SSHException, EOFError, OSError) as error:
+            raise lost(self._target.where, str(error)) from error
+
+    def close(self) -> None:
+        with self._lock:
+            self._hang_up()
+
+    def _transport(self) -> Transport:
+        if not self._transports or not self._transports[-1].is_active():
+            self._hang_up()
+            try:
+                self._connect()
+            except BaseException:
+                self._hang_up()
+                raise
+        return self._transports[-1]
+
+    def _connect(self) -> None:
+        target = self._target
+        for login in (*target.jumps, target.login):
+            through = self._transports[-1] if self._transports else None
+            stream = _forwarded(target.where, through, login) if through else _dial(target.where, login)
+            transport = _negotiated(target, login, stream)
+            self._transports.append(transport)
+            # The password is the machine's own; a jump host is not to see it.
+            password = target.password if login is target.login else ""
+            log_in(transport, target.where, login, Secrets(key=target.key, password=password))
+            transport.set_keepalive(KEEP_ALIVE_SECONDS)
+
+    def _hang_up(self) -> None:
+        while self._transports:
+            self._transports.pop().close()
+
+
+def lost(where: str, why: str) -> HostError:
+    """The error for a connection that was there, and is no more."""
+    error = HostError(f"{where}: the SSH connection was lost ({why or 'it was closed'}); try again")
+    error.__cause__ = ConnectionResetError(why)
+    return error
+
+
+def _dial(where: str, login: Login) -> socket.socket:
+    try:
+        stream = socket.create_connection((login.host, login.port), CONNECT_SECONDS)
+    except socket.gaierror as error:
+        raise HostError(f"{where}: the name {login.host} is not known; see its spelling and the DNS") from error
+    except TimeoutError as error:
+        raise HostError(
+            f"{where}: {login.host} does not answer at port {login.port} within {CONNECT_SECONDS:g} s; is it running?"
+        ) from error
+    except OSError as error:
+        raise HostError(
+            f"{where}: no SSH server can be reached at {login.host} port {login.port} ({error.strerror or error})"
+        ) from error
+    with suppress(OSError):
+        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_AFTER_SECONDS * 1000)
+    return stream
+
+
+def _forwarded(where: str, through: Transport, login: Login) -> Channel:
+    try:
+        return through.open_channel(
+            "direct-tcpip", (login.host, login.port), ("127.0.0.1", 0), window_size=_WINDOW, timeout=CONNECT_SECONDS
+        )
+    except ChannelException as error:
+        raise HostError(
+            f"{where}: the jump host does not lead to {login.host} port {login.port} ({error.text}); "
+            "see AllowTcpForwarding there"
+        ) from error
+    except (SSHException, EOFError, OSError) as error:
+        raise lost(where, str(error)) from error
+
+
+def _negotiated(target: Target, login: Login, stream: socket.socket | Channel) -> Transport:
+    """An encrypted connection to a machine that has shown who it is."""
+    logging.getLogger("paramiko").addHandler(logging.NullHandler())  # else it prints tracebacks of its threads
+    known = read_known_hosts(login, target.known_hosts)
+    try:
+        transport = Transport(stream, default_window_size=_WINDOW)
+    except BaseException:
+        stream.close()
+        raise
+    try:
+        transport.banner_timeout = transport.auth_timeout = transport.channel_timeout = CONNECT_SECONDS
+        options = transport.get_security_options()
+        options.key_types = known.preferred(options.key_types)
+        options.ciphers = tuple(sorted(options.ciphers, key=lambda name: name not in _CIPHERS))
+        transport.start_client(timeout=CONNECT_SECONDS)
+        known.check(target.where, transport.get_remote_server_key())
+    except (SSHException, EOFError, OSError) as error:
+        transport.close()
+        raise HostError(
+            f"{target.where}: {login.known_name} does not speak SSH as it should ({error or 'it hung up'}); "
+            "see the port, and its sshd"
+        ) from error
+    except BaseException:
+        transport.close()
+        raise
+    return transport

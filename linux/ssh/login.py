@@ -1,0 +1,98 @@
+"""Logging in over a transport: by key, by agent, by password, in OpenSSH's order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from paramiko import Agent, PasswordRequiredException, PKey, Transport
+from paramiko.pkey import UnknownKeyType
+from paramiko.ssh_exception import AuthenticationException, BadAuthenticationType, SSHException
+
+from agent.errors import HostError
+from linux.ssh.target import Login
+
+_USUAL_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Secrets:
+    """What opens a login: the file of a key ("" for the agent's and the usual ones), a password or its phrase."""
+
+    key: str = ""
+    password: str = field(default="", repr=False)
+
+
+def log_in(transport: Transport, where: str, login: Login, secrets: Secrets) -> None:
+    """HostError that says what was tried. A machine that wants a key and a password gets both."""
+    tried: list[str] = []
+    try:
+        for name, key in _keys(where, secrets):
+            tried.append(name)
+            if _accepted(transport, login, key) or transport.is_authenticated():
+                return
+        if secrets.password:
+            tried.append("the password")
+            if not transport.auth_password(login.user, secrets.password):
+                return
+    except BadAuthenticationType as error:
+        offered = ", ".join(error.allowed_types)
+        raise _refused(where, login, tried, f"; the machine takes {offered} only") from error
+    except AuthenticationException as error:
+        raise _refused(where, login, tried) from error
+    except (SSHException, EOFError, OSError) as error:
+        if "too many" in str(error).lower():
+            raise _refused(where, login, tried, "; it takes no more tries: name the key with key=FILE") from error
+        raise HostError(f"{where}: the connection broke while {login} logged in ({error})") from error
+    raise _refused(where, login, tried)
+
+
+def _accepted(transport: Transport, login: Login, key: PKey) -> bool:
+    """Whether the key is all that is wanted. One that is refused is no failure yet; the next may do."""
+    try:
+        return not transport.auth_publickey(login.user, key)
+    except BadAuthenticationType as error:
+        if "publickey" in error.allowed_types or "password" in error.allowed_types:
+            return False
+        raise
+    except AuthenticationException:
+        if not transport.is_active():
+            raise SSHException("too many keys were tried") from None
+        return False
+
+
+def _keys(where: str, secrets: Secrets) -> Iterator[tuple[str, PKey]]:
+    if secrets.key:
+        yield f"the key {secrets.key}", _key(where, secrets.key, secrets.password)
+        return
+    with closing(Agent()) as agent:
+        yield from (("a key of the SSH agent", key) for key in agent.get_keys())
+    for name in _USUAL_KEYS:
+        path = Path("~/.ssh", name).expanduser()
+        if path.is_file():
+            try:
+                yield f"~/.ssh/{name}", _key(where, str(path), secrets.password)
+            except HostError:
+                continue  # one of the usual places; it was not asked for
+
+
+def _key(where: str, path: str, phrase: str) -> PKey:
+    for password in dict.fromkeys((None, phrase or None)):
+        try:
+            return PKey.from_path(path, password=password)
+        except (PasswordRequiredException, TypeError):
+            continue  # it is encrypted
+        except (SSHException, UnknownKeyType, UnsupportedAlgorithm, ValueError, OSError) as error:
+            if password:
+                break
+            raise HostError(f"{where}: the key {path} cannot be used ({error or type(error).__name__})") from error
+    raise HostError(f"{where}: the key {path} is encrypted; give its passphrase as the host's password")
+
+
+def _refused(where: str, login: Login, tried: list[str], more: str = "") -> HostError:
+    with_what = ", ".join(dict.fromkeys(tried)) or "nothing, for there is no key, no agent and no password"
+    advice = more or "; see the user's authorized_keys there, or give key=FILE or --host-password-file"
+    return HostError(f"{where}: {login.user} may not log in to {login.known_name} (tried {with_what}){advice}")

@@ -1,0 +1,203 @@
+"""Debian's sshd on a free port of loopback, with keys of its own; and a proxy that cuts connections to it."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import quote
+
+from linux.sandbox.install import can_install, install, program
+
+_CONFIGURATION = """\
+Port {port}
+ListenAddress 127.0.0.1
+HostKey {folder}/host_key
+PidFile none
+AuthorizedKeysFile {folder}/user_key.pub
+AuthorizedPrincipalsFile none
+StrictModes no
+UsePAM no
+PasswordAuthentication no
+PermitRootLogin prohibit-password
+MaxStartups 100
+LogLevel VERBOSE
+SetEnv PATH={path}
+{more}
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SSHServer:
+    """A machine to log in to. `folder` holds user_key, known_hosts and the server's own log."""
+
+    folder: Path
+    port: int
+    engine: str = ""
+
+    @property
+    def key(self) -> Path:
+        return self.folder / "user_key"
+
+    @property
+    def known_hosts(self) -> Path:
+        return self.folder / "known_hosts"
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "log").read_text(encoding="utf-8", errors="replace")
+
+    def url(self, **options: str) -> str:
+        usual = {"key": str(self.key), "known-hosts": str(self.known_hosts), "address": "127.0.0.1"}
+        if self.engine:
+            usual["socket"] = self.engine
+        given = usual | {name.replace("_", "-"): value for name, value in options.items()}
+        query = "&".join(f"{name}={quote(value, safe='/@:,')}" for name, value in given.items() if value)
+        return f"ssh://{getpass.getuser()}@127.0.0.1:{self.port}?{query}"
+
+    def at(self, port: int) -> SSHServer:
+        """The same behind another port."""
+        names = [f"[127.0.0.1]:{each}" for each in (self.port, port)]
+        key = " ".join((self.folder / "host_key.pub").read_text(encoding="utf-8").split()[:2])
+        with self.known_hosts.open("a", encoding="utf-8") as file:
+            file.writelines(f"{name} {key}\n" for name in names)
+        return replace(self, port=port)
+
+
+@contextmanager
+def serving(folder: Path, engine: str = "", more: str = "") -> Iterator[SSHServer]:
+    """A server for as long as it is needed. `more` are lines of its configuration."""
+    server = SSHServer(folder=folder, port=_free_port(), engine=engine)
+    sshd = _program("sshd", "openssh-server")
+    for name in ("host_key", "user_key"):
+        if not (folder / name).exists():
+            command = [
+                _program("ssh-keygen", "openssh-client"),
+                "-q",
+                "-t",
+                "ed25519",
+                "-N",
+                "",
+                "-f",
+                str(folder / name),
+            ]
+            subprocess.run(command, check=True)
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+    text = _CONFIGURATION.format(port=server.port, folder=folder, path=os.environ["PATH"], more=more)
+    (folder / "sshd_config").write_text(text, encoding="utf-8")
+    server.at(server.port)
+    with (folder / "log").open("ab") as log:
+        process = subprocess.Popen([sshd, "-D", "-e", "-f", str(folder / "sshd_config")], stderr=log, stdout=log)
+    try:
+        _await_answer(server, process)
+        yield server
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@dataclass
+class CuttingProxy:
+    """Cuts all its connections once, when the n-th piece from either side has come; 0 cuts never."""
+
+    port: int
+    upstream: int
+    cut_at: int = 0
+    pieces: int = 0
+    cuts: int = 0
+    refusing: bool = False
+
+
+@contextmanager
+def cutting(upstream: int) -> Iterator[CuttingProxy]:
+    listener = socket.create_server(("127.0.0.1", 0))
+    proxy = CuttingProxy(port=listener.getsockname()[1], upstream=upstream)
+    open_ones: list[socket.socket] = []
+    lock = threading.Lock()
+    thread = threading.Thread(target=_accept, args=(proxy, listener, open_ones, lock), daemon=True)
+    thread.start()
+    try:
+        yield proxy
+    finally:
+        with suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(5)
+        _close(open_ones)
+
+
+def _accept(
+    proxy: CuttingProxy, listener: socket.socket, open_ones: list[socket.socket], lock: threading.Lock
+) -> None:
+    with suppress(OSError):
+        while True:
+            near, _ = listener.accept()
+            if proxy.refusing:
+                near.close()
+                continue
+            far = socket.create_connection(("127.0.0.1", proxy.upstream))
+            open_ones += [near, far]
+            for source, sink in ((near, far), (far, near)):
+                threading.Thread(target=_carry, args=(proxy, source, sink, open_ones, lock), daemon=True).start()
+
+
+def _carry(
+    proxy: CuttingProxy,
+    source: socket.socket,
+    sink: socket.socket,
+    open_ones: list[socket.socket],
+    lock: threading.Lock,
+) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            with lock:
+                proxy.pieces += 1
+                if proxy.pieces == proxy.cut_at:
+                    proxy.cuts += 1
+                    _close(open_ones)
+                    return
+            sink.sendall(data)
+    for end in (source, sink):
+        with suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
+
+
+def _close(open_ones: list[socket.socket]) -> None:
+    for one in open_ones:
+        with suppress(OSError):
+            one.shutdown(socket.SHUT_RDWR)
+        one.close()
+    open_ones.clear()
+
+
+def _await_answer(server: SSHServer, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 10
+    while True:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", server.port), 1) as stream:
+            if stream.recv(4) == b"SSH-":
+                return
+        assert process.poll() is None, server.log
+        assert time.monotonic() < deadline, server.log
+        time.sleep(0.02)
+
+
+def _program(name: str, package: str) -> str:
+    if program(name) is None and can_install():
+        install([package], say=lambda _line: None)
+    path = program(name)
+    assert path is not None, f"this test needs the program {name}: install {package}"
+    return path
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
