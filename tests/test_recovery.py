@@ -8,7 +8,7 @@ import pytest
 from agent.containers import SLOT, HealthSettings, Replacement, RunSettings, replace, serving
 from agent.errors import HalfDoneError, HostError
 from agent.host import ContainerSpec
-from agent.images import unstarted
+from agent.images.host_files import unstarted
 from agent.journal import Journal, NewRun, RunEntry
 from agent.recovery import recover
 from agent.testing import Behaviour, MemoryHost

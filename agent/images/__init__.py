@@ -12,9 +12,9 @@ from agent.images.layer_cache import LayerCache
 from agent.images.leaks import refuse_leaks
 from agent.images.on_top import OnTop, put_on_top
 from agent.images.opened import OpenImage, open_image
-from agent.images.placement import Doubt, Placement, place
+from agent.images.placement import Placement, place
 from agent.images.push import PushRequest, push
-from agent.images.rewriting import Rewritten, exactly, layer_content, rewritten
+from agent.images.rewriting import Doubt, Rewritten, exactly, layer_content, rewritten
 from agent.images.settings import BuildSettings, build_settings
 from agent.images.worktree import Changes, lay_out, take_back
 

@@ -19,6 +19,7 @@ from agent.engine.build_context import entries
 from agent.engine.dockerfile import Instruction, instructions
 from agent.engine.ignore import Ignore
 from agent.images.destinations import copied_path, expanded, flags_and_words, image_path, matching_names
+from agent.images.rewriting import Doubt
 from agent.images.settings import BuildSettings
 
 if TYPE_CHECKING:
@@ -41,12 +42,6 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
 
     paths: Mapping[str, tuple[str, ...]]
     bases: tuple[str, ...]
-
-
-class Doubt(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a full build is needed, in a few words: `Dockerfile:7: RUN could see app/appsettings.json`."""
-
-    reason: str
 
 
 def place(

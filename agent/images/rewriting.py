@@ -12,13 +12,20 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from agent.images.contents import Found
 from agent.images.layer import WINDOWS_FILES, LayerContent, LayerFile
-from agent.images.placement import Doubt
 from agent.images.worktree import Changes
 
 if TYPE_CHECKING:
     from agent.host import OperatingSystem
+
+
+class Doubt(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a full build is needed, in a few words: `Dockerfile:7: RUN could see app/appsettings.json`."""
+
+    reason: str
 
 
 @dataclass(frozen=True, kw_only=True)

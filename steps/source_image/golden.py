@@ -13,18 +13,8 @@ from pathlib import Path
 
 from agent.errors import InputError, RegistryError
 from agent.host import Credentials, ImageInfo
-from agent.images import (
-    Changes,
-    Found,
-    LayerCache,
-    OpenImage,
-    find_files,
-    find_host_files,
-    lay_out,
-    open_image,
-    take_back,
-    unstarted,
-)
+from agent.images import Changes, Found, LayerCache, OpenImage, find_files, lay_out, open_image, take_back
+from agent.images.host_files import find_host_files, unstarted
 from agent.packages import ResolvedImage, resolve_image
 from agent.registry import ImageReference, RegistryClient, find_credentials
 from agent.source import SDI, GoldenPackage

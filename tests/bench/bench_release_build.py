@@ -22,7 +22,6 @@ from agent.images import (
     BuildSettings,
     Doubt,
     Found,
-    HostLayer,
     ImageRequest,
     LayerCache,
     LayerContent,
@@ -30,17 +29,16 @@ from agent.images import (
     PushRequest,
     Rewritten,
     build,
-    build_on_top,
     exactly,
     find_files,
-    find_host_files,
-    known_files,
     open_image,
     push,
     put_on_top,
     rewritten,
-    unstarted,
 )
+from agent.images.host_files import find_host_files, unstarted
+from agent.images.host_layer import HostLayer, build_on_top
+from agent.images.known_files import known_files
 from agent.registry import ImageReference, RegistryClient
 from linux.local import connect
 from linux.sandbox import down, up

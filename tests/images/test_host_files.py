@@ -10,7 +10,9 @@ import pytest
 
 from agent.errors import ContainerError, InputError
 from agent.host import BuildRequest, ContainerHost, ContainerSpec, ImageInfo
-from agent.images import Found, HostLayer, LayerContent, build_on_top, exactly, find_host_files, unstarted
+from agent.images import Found, LayerContent, exactly
+from agent.images.host_files import find_host_files, unstarted
+from agent.images.host_layer import HostLayer, build_on_top
 from agent.images.layer import Attributes, LayerFile
 from agent.labels import TEMPORARY
 from agent.testing import MemoryHost

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agent.images import Found, LayerCache, known_files
+from agent.images import Found, LayerCache
 from agent.images.contents import ImageFile
+from agent.images.known_files import known_files
 from agent.images.layer import Attributes
 
 FILE = ImageFile(

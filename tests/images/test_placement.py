@@ -7,8 +7,8 @@ from typing import Literal
 
 import pytest
 
-from agent.images import BuildSettings
-from agent.images.placement import Doubt, Placement, place
+from agent.images import BuildSettings, Doubt
+from agent.images.placement import Placement, place
 
 CONFIG = "app/appsettings.json"
 FILES = ("app/appsettings.json", "app/bin/tool", "app/conf/site.conf", "other/appsettings.json", "run.sh")
