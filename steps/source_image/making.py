@@ -5,21 +5,21 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from agent.errors import InputError
 from agent.host import ImageInfo
 from agent.images import (
     Doubt,
-    HostLayer,
     ImageRequest,
     LayerContent,
     OnTop,
     OpenImage,
     PushRequest,
     build,
-    build_on_top,
     layer_content,
     push,
     put_on_top,
 )
+from agent.images.host_layer import HostLayer, build_on_top
 from agent.labels import BASE
 from agent.registry import RegistryClient, find_credentials
 from agent.report.wording import size
@@ -76,8 +76,10 @@ def _build(prepared: Prepared, context: StepContext) -> Made:
     made = _on_golden(way, prepared, context) if isinstance(way, OnGolden) else _on_release(way, prepared, context)
     if not isinstance(made, Doubt):
         return made
-    context.report.info(f"built as a whole after all: {made.reason}")
     assert isinstance(way, OnRelease)
+    if way.only:
+        raise InputError(f"{way.release} cannot be configured without another build: {made.reason}; see source-image")
+    context.report.info(f"built as a whole after all: {made.reason}")
     rewrite(way.changed, prepared.tree, before=False)
     return _build_all(prepared, context)
 
@@ -89,6 +91,7 @@ def _build_all(prepared: Prepared, context: StepContext) -> ImageInfo:
         settings=prepared.recipe.build,
         identity=prepared.identity,
         labels=prepared.labels,
+        credentials=prepared.source.logins,
     )
     return build(request, context.host, context.journal, context.report.output, context.report.info)
 
@@ -97,10 +100,10 @@ def _on_release(way: OnRelease, prepared: Prepared, context: StepContext) -> Mad
     """In the registry, if there is one: then nothing but the layer is sent from now on."""
     if not prepared.source.registry:
         image = release_on_host(way, prepared, context)
-        content = image if isinstance(image, Doubt) else host_content(way, image, context)
-        if isinstance(image, Doubt) or isinstance(content, Doubt):
-            return image if isinstance(image, Doubt) else content  # type: ignore[return-value]
-        return _on_host(image, content, image.id, prepared, context)
+        if isinstance(image, Doubt):
+            return image
+        layer = host_content(way, image, context)
+        return layer if isinstance(layer, Doubt) else _on_host(image, layer, image.id, prepared, context)
     base = release_in_registry(way, prepared, context)
     if isinstance(base, Doubt):
         return base
@@ -124,9 +127,8 @@ def _pulled(way: OnGolden, prepared: Prepared, context: StepContext) -> ImageInf
     present = context.host.image(pinned)
     if present is not None:
         return present
-    given = resolved.credentials or prepared.source.credentials
     with context.journal.effect("build", "pull", pinned):
-        credentials = find_credentials(resolved.reference.registry, given)
+        credentials = way.golden.credentials(prepared.source)
         return context.host.pull(pinned, credentials, context.report.transfer(f"pull {resolved.image}"))
 
 
@@ -169,6 +171,31 @@ def _push(prepared: Prepared, image: ImageInfo, context: StepContext) -> str:
 
 def _put(prepared: Prepared, made: Layered, context: StepContext) -> str:
     """Straight into the registry; the host then pulls what it has not."""
+    digest = _tagged(prepared, made, context) if _is_release(prepared, made) else _put_layer(prepared, made, context)
+    if prepared.recipe.run is not None:
+        _pull(prepared, digest, context)
+    return digest
+
+
+def _is_release(prepared: Prepared, made: Layered) -> bool:
+    content = made.content
+    return isinstance(prepared.way, OnRelease) and prepared.way.only and not (content.files or content.deleted)
+
+
+def _tagged(prepared: Prepared, made: Layered, context: StepContext) -> str:
+    """The release's very image; the deployment's tag on it says, to whoever tidies up the registry, who needs it."""
+    reference, image = prepared.reference, made.base.image
+    credentials = find_credentials(reference.registry, prepared.source.credentials)
+    with RegistryClient(reference.registry, credentials) as client:
+        if client.manifest_digest(reference.repository, reference.tag) != image.digest:
+            with context.journal.effect("push", "push", str(reference)):
+                media_type = image.manifest.media_type
+                client.put_manifest(reference.repository, reference.tag, image.body, media_type)
+    context.report.detail(f"{image.digest}, as it is")
+    return image.digest
+
+
+def _put_layer(prepared: Prepared, made: Layered, context: StepContext) -> str:
     reference = prepared.reference
     credentials = find_credentials(reference.registry, prepared.source.credentials)
     request = OnTop(
@@ -183,8 +210,6 @@ def _put(prepared: Prepared, made: Layered, context: StepContext) -> str:
         source = stack.enter_context(golden.client(prepared.source)) if golden else target
         put = put_on_top(request, source, target, context.journal)
     context.report.detail(f"{put.digest}, {size(put.layer_bytes)} on top of {made.base.image.digest[:19]}")
-    if prepared.recipe.run is not None:
-        _pull(prepared, put.digest, context)
     return put.digest
 
 

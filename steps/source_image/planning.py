@@ -12,12 +12,12 @@ from agent.transform import ChangedFile, unified_diff
 from steps.source_image.preparation import Prepared
 
 
-def describe(prepared: Prepared, context: StepContext) -> Plan:
+def describe(prepared: Prepared, context: StepContext, step: str = "source-image") -> Plan:
     """The plan for what was prepared; the container host is asked, nothing on it is changed."""
     return Plan(
         deployment=context.deployment.id,
         slot=context.deployment.slot,
-        step="source-image",
+        step=step,
         host=context.host_url,
         packages=[*map(planned_package, prepared.packages), *map(_image, prepared.images)],
         files=[planned_file(file, context) for file in prepared.transformed.files],

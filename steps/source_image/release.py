@@ -7,6 +7,7 @@ Dockerfile should have put there, there is a doubt, and the deployment's image i
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 
@@ -22,14 +23,14 @@ from agent.images import (
     build,
     exactly,
     find_files,
-    find_host_files,
-    known_files,
     open_image,
     push,
     rewritten,
-    unstarted,
 )
+from agent.images.host_files import find_host_files, unstarted
+from agent.images.known_files import known_files
 from agent.labels import PACKAGE
+from agent.lock import slot_lock
 from agent.registry import RegistryClient, find_credentials
 from agent.step import StepContext
 from agent.transform import ChangedFile
@@ -40,35 +41,67 @@ from steps.source_image.ways import OnRelease
 PLAIN: Final = "linux"
 """How paths are in what an engine is given: as they are in a container, on Windows too."""
 
+LONGEST_BUILD = 3600.0
+"""Seconds that a deployment waits for another one to build the image of their release."""
+
 SHARED_NAMES = ("Octopus.Space.Id", "Octopus.Project.Id", "Octopus.Project.Name", "Octopus.Release.Number")
 """Of a deployment's labels, those that all environments of a release have in common."""
 
 
 def release_in_registry(way: OnRelease, prepared: Prepared, context: StepContext) -> OpenImage | Doubt:
     """The release's image as its registry has it, built and pushed if it has not."""
-    reference = way.release
     cache = LayerCache(context.image_cache)
     with _client(way, prepared) as client:
-        if client.manifest_digest(reference.repository, reference.tag) is not None:
-            there = open_image(reference, client, "", cache)
-            if there.config.labels.get(PACKAGE) == way.key:
-                context.report.info(f"{reference} is in the registry already")
-                return there
-        image = release_on_host(way, prepared, context)
-        if isinstance(image, Doubt):
-            return image
-        request = PushRequest(
-            reference=str(reference),
-            image=image,
-            credentials=find_credentials(reference.registry, prepared.source.credentials),
-            in_registry=lambda: client.manifest_digest(reference.repository, reference.tag),
-        )
-        digest = push(request, context.host, context.journal, context.report.transfer(f"push {reference.tag}"))
-        return open_image(reference.with_digest(digest), client, "", cache)
+        if there := _present(way, client, cache, context):
+            return there
+        with _alone(way, context):
+            return _present(way, client, cache, context) or _pushed(way, prepared, client, context)
+
+
+def _present(way: OnRelease, client: RegistryClient, cache: LayerCache, context: StepContext) -> OpenImage | None:
+    reference = way.release
+    if client.manifest_digest(reference.repository, reference.tag) is None:
+        return None
+    there = open_image(reference, client, "", cache)
+    if there.config.labels.get(PACKAGE) != way.key:
+        return None
+    context.report.info(f"{reference} is in the registry already")
+    return there
+
+
+def _pushed(way: OnRelease, prepared: Prepared, client: RegistryClient, context: StepContext) -> OpenImage | Doubt:
+    reference = way.release
+    image = _on_host(way, prepared, context)
+    if isinstance(image, Doubt):
+        return image
+    request = PushRequest(
+        reference=str(reference),
+        image=image,
+        credentials=find_credentials(reference.registry, prepared.source.credentials),
+        in_registry=lambda: client.manifest_digest(reference.repository, reference.tag),
+    )
+    digest = push(request, context.host, context.journal, context.report.transfer(f"push {reference.tag}"))
+    return open_image(reference.with_digest(digest), client, "", LayerCache(context.image_cache))
+
+
+def _alone(way: OnRelease, context: StepContext) -> AbstractContextManager[int]:
+    """Several deployments of one release may begin at once; one of them builds its image, the others wait."""
+    return slot_lock(
+        context.image_cache,
+        str(way.release),
+        context.deployment.id,
+        LONGEST_BUILD,
+        lambda other: context.report.info(f"waiting for {other}, which builds {way.release}"),
+    )
 
 
 def release_on_host(way: OnRelease, prepared: Prepared, context: StepContext) -> ImageInfo | Doubt:
     """The release's image as the host has it, built if it has not. A base with triggers is a doubt."""
+    with _alone(way, context):
+        return _on_host(way, prepared, context)
+
+
+def _on_host(way: OnRelease, prepared: Prepared, context: StepContext) -> ImageInfo | Doubt:
     present = context.host.image(str(way.release))
     fresh = present is None or present.labels.get(PACKAGE) != way.key
     if fresh:
@@ -123,9 +156,9 @@ def _built(way: OnRelease, prepared: Prepared, context: StepContext) -> ImageInf
         settings=prepared.recipe.build,
         identity={PACKAGE: way.key},
         labels=names,
+        credentials=prepared.source.logins,
     )
-    with prepared.hooks.hidden():
-        return build(request, context.host, context.journal, context.report.output, context.report.info)
+    return build(request, context.host, context.journal, context.report.output, context.report.info)
 
 
 def _client(way: OnRelease, prepared: Prepared) -> RegistryClient:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import msgspec
 
-from agent.images import Changes, Doubt, Found, Placement, Rewritten, place
+from agent.images import Changes, Doubt, Found, Rewritten
+from agent.images.placement import Placement, place
 from agent.packages import AcquiredPackage
 from agent.registry import ImageReference, tag_from
 from agent.step import StepContext
@@ -44,10 +45,14 @@ class OnRelease:
     bases: tuple[str, ...]
     files: Mapping[str, Rewritten]
     changed: tuple[ChangedFile, ...]
+    only: bool = False
+    """Whether nothing else will do: where no file is configured, the release's very image is deployed."""
 
     def __str__(self) -> str:
-        name = self.release.repository.rpartition("/")[2]
-        return f"one layer over {name}:{self.release.tag}: {_counted(len(self.files))}; no RUN sees them"
+        name = f"{self.release.repository.rpartition('/')[2]}:{self.release.tag}"
+        if self.only and not self.files:
+            return f"the release's own image {name}, by its digest; only environment variables configure it"
+        return f"one layer over {name}: {_counted(len(self.files))}; no RUN sees them"
 
 
 @dataclass(frozen=True, kw_only=True)
