@@ -7,7 +7,6 @@ for health. The ways take turns.
 
 from __future__ import annotations
 
-import shutil
 import statistics
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -27,6 +27,7 @@ from agent.journal import Journal
 from linux.local import connect
 from linux.sandbox import down, up
 from linux.sandbox.engine_call import EngineSocket
+from linux.sandbox.install import can_install, install, program
 from tests.system.place import Place, Way
 from tests.system.prober import probing
 from tests.system.proxies import haproxy, nginx
@@ -45,6 +46,7 @@ class Figures:
 
     asked: int = 0
     lost: list[int] = field(default_factory=list)
+    problems: Counter[str] = field(default_factory=Counter)
     gaps: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
 
@@ -53,6 +55,7 @@ class Figures:
         return (
             f"{name:<9} {len(self.lost)} replacements: {lost} of {self.asked} requests lost, "
             f"longest gap {gap:.2f} s (median; at most {max(self.gaps):.2f}), took {took:.2f} s"
+            + "".join(f"\n          {count} times: {problem}" for problem, count in self.problems.most_common(3))
         )
 
 
@@ -107,9 +110,13 @@ def _way(name: str, folder: Path, stack: ExitStack, place: Place) -> Way:
         port = free_port()
         return Way(Recreate(), [f"127.0.0.1:{port}:80"], port)
     make = {"haproxy": haproxy, "nginx": nginx}[name]
-    return stack.enter_context(
-        make(folder, lambda program: shutil.which(program, path="/usr/sbin:/usr/bin") or program)
-    ).way
+    return stack.enter_context(make(folder, _tool)).way
+
+
+def _tool(name: str) -> str:
+    if program(name) is None and can_install():
+        install([name], say=lambda _line: None)
+    return program(name) or name
 
 
 def _remove(place: Place) -> None:
@@ -160,6 +167,7 @@ def _measure(port: int, number: int, replace: Callable[[int], None], figures: Fi
         time.sleep(0.5)
     figures.asked += len(probe.answers)
     figures.lost.append(len(probe.lost))
+    figures.problems.update(answer.problem for answer in probe.lost)
     figures.gaps.append(probe.longest_gap)
 
 

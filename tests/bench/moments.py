@@ -5,7 +5,6 @@ The suite tries a few of them; this takes minutes. Ways are haproxy, nginx, hold
 
 from __future__ import annotations
 
-import shutil
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -17,6 +16,7 @@ from agent.journal import Journal
 from linux.local import connect
 from linux.sandbox import down, up
 from linux.sandbox.engine_call import EngineSocket
+from linux.sandbox.install import can_install, install, program
 from tests.system.place import Place, Way, one_serves_after_death
 from tests.system.proxies import haproxy, nginx
 from tests.system.python_image import make_python_image
@@ -66,9 +66,13 @@ def _way(name: str, folder: Path, stack: ExitStack, place: Place) -> Way:
         port = free_port()
         return Way(Recreate(), [f"127.0.0.1:{port}:80"], port)
     make = {"haproxy": haproxy, "nginx": nginx}[name]
-    return stack.enter_context(
-        make(folder, lambda program: shutil.which(program, path="/usr/sbin:/usr/bin") or program)
-    ).way
+    return stack.enter_context(make(folder, _tool)).way
+
+
+def _tool(name: str) -> str:
+    if program(name) is None and can_install():
+        install([name], say=lambda _line: None)
+    return program(name) or name
 
 
 def _remove(place: Place) -> None:

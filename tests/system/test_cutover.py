@@ -331,3 +331,24 @@ class Distant:
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._near, name)
+
+
+def test_a_reload_that_comes_to_nothing_is_found_out_and_undone(
+    place: Place, proxy_folder: Path, tool: Callable[[str], str]
+) -> None:
+    with nginx(proxy_folder, tool) as running:
+        place.deploy(1, running.way)
+        idle = msgspec.structs.replace(running.settings, reload=("true",))
+        with pytest.raises(ContainerError, match="does not answer through nginx after the reload"):
+            place.deploy(2, Way(idle, ["80"], running.port))
+        assert place.serving() == ["1"]
+        assert page(running.port) == "1"
+
+
+def test_behind_a_proxy_what_is_unhealthy_is_stopped_and_left(place: Place, behind_haproxy: RunningProxy) -> None:
+    place.deploy(1, behind_haproxy.way)
+    with pytest.raises(ContainerError, match="was not healthy"):
+        place.deploy(2, behind_haproxy.way, SICK="1", on_failure="off")
+    assert place.serving() == ["1"]
+    assert [one.state for one in place.containers() if not one.running] == ["exited"]
+    assert page(behind_haproxy.port) == "1"

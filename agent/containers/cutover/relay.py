@@ -212,9 +212,8 @@ class Relay:
 
     async def _release(self, connection: Connection, pending: bytes) -> bool:
         """Wait while requests are held; after the time for that, say so and be done with this one."""
-        left = self.held_until - time.monotonic()
-        if not self.released.is_set() and left > 0:
-            await first_of(self.released.wait(), asyncio.sleep(left))
+        while not self.released.is_set() and (left := self.held_until - time.monotonic()) > 0:
+            await first_of(self.released.wait(), asyncio.sleep(min(left, 1)))
         if self.released.is_set():
             return True
         if not self.refusing:
