@@ -1,18 +1,18 @@
-"""From a tree of files to an image in a registry."""
+"""From a tree of files to an image in a registry.
+
+What only steps need (`placement`, `host_files`, `host_layer`, `known_files`) is imported from its own module, so that
+commands start faster.
+"""
 
 from agent.images.build import ImageRequest, build
 from agent.images.configure import Configured, ConfigureRequest, configure
 from agent.images.contents import Found, find_files
 from agent.images.dockerfile_template import RenderedDockerfile, render_dockerfile
-from agent.images.host_files import find_host_files, unstarted
-from agent.images.host_layer import HostLayer, build_on_top
-from agent.images.known_files import known_files
 from agent.images.layer import LayerContent
 from agent.images.layer_cache import LayerCache
 from agent.images.leaks import refuse_leaks
 from agent.images.on_top import OnTop, put_on_top
 from agent.images.opened import OpenImage, open_image
-from agent.images.placement import Placement, place
 from agent.images.push import PushRequest, push
 from agent.images.rewriting import Doubt, Rewritten, exactly, layer_content, rewritten
 from agent.images.settings import BuildSettings, build_settings
@@ -25,33 +25,26 @@ __all__ = [
     "Configured",
     "Doubt",
     "Found",
-    "HostLayer",
     "ImageRequest",
     "LayerCache",
     "LayerContent",
     "OnTop",
     "OpenImage",
-    "Placement",
     "PushRequest",
     "RenderedDockerfile",
     "Rewritten",
     "build",
-    "build_on_top",
     "build_settings",
     "configure",
     "exactly",
     "find_files",
-    "find_host_files",
-    "known_files",
     "lay_out",
     "layer_content",
     "open_image",
-    "place",
     "push",
     "put_on_top",
     "refuse_leaks",
     "render_dockerfile",
     "rewritten",
     "take_back",
-    "unstarted",
 ]

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agent.errors import InputError, RegistryError
+from agent.errors import HostError, InputError, RegistryError
 from agent.host import Credentials, ImageInfo
 from agent.images import Changes, Found, LayerCache, OpenImage, find_files, lay_out, open_image, take_back
 from agent.images.host_files import find_host_files, unstarted
@@ -109,7 +110,9 @@ def _named(text: str) -> ResolvedImage:
 
 def _on_host(resolved: ResolvedImage, context: StepContext) -> Golden | None:
     """An image that came from no registry: its name is short because it is at home."""
-    image = context.host.image(resolved.image)
+    image = None
+    with suppress(HostError):  # what a registry has can be configured without any engine
+        image = context.host.image(resolved.image)
     if image is None or image.digests:
         return None
     return Golden(resolved=_pinned(resolved, image.id), image=image)
