@@ -63,10 +63,11 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
-class Output(msgspec.Struct, frozen=True, kw_only=True):
-    """One line that a build or a container printed."""
+class Output(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line that a build, a container or a script printed. `story` says that this is what the run is for."""
 
     text: str
+    story: bool = False
 
 
 class Transferred(msgspec.Struct, frozen=True, kw_only=True):

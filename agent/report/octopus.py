@@ -1,7 +1,7 @@
 """Speaks to an Octopus server: plain lines at the right level, and service messages.
 
-What a build prints is verbose, so that the task log tells the story and the details unfold. What a library
-prints to stderr by itself is progress, not an error; only real errors are.
+What a build prints is verbose, so that the task log tells the story and the details unfold; what a script says is
+the story. What a library prints to stderr by itself is progress, not an error; only real errors are.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class OctopusRenderer:
         match event:
             case StagesPlanned() | StageStarted() | StageDetail() | StageEnded():
                 self._stage(event)
-            case Output(text=text):
-                self._lines("verbose", [text])
+            case Output(text=text, story=story):
+                self._lines("default" if story else "verbose", [text])
             case Message():
                 self._message(event)
             case Transferred():

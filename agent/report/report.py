@@ -62,6 +62,7 @@ class Report:
         self._stage = ""
         self._failed_stage = ""
         self._foreign = self.masker.stream()
+        self._story = False
         self._line = ""  # the decided beginning of a line of foreign output
 
     def stages(self, names: Sequence[str]) -> None:
@@ -101,10 +102,11 @@ class Report:
         """A problem, or a traceback. The run's own failure is told by `failure`."""
         self._say("error", text)
 
-    def output(self, line: str) -> None:
+    def output(self, line: str, *, story: bool = False) -> None:
         """One line of foreign output, without its newline. It may wait for the next one if it ends in what may
-        be the beginning of a secret."""
+        be the beginning of a secret. `story`: it is what the run is for, not a detail of how."""
         with self._lock:
+            self._story = story
             text = printable(line.rstrip("\r\n").replace("\r", "\n"))
             self._foreign_output(self._foreign.feed(text + "\n"))
 
@@ -202,7 +204,7 @@ class Report:
         """Show complete lines. They are masked already, as a stream, which also finds what spans two lines."""
         *lines, self._line = (self._line + decided).split("\n")
         for line in lines:
-            self._renderer.show(Output(text=line))
+            self._renderer.show(Output(text=line, story=self._story))
 
 
 def _gate(event: _SomeEvent, masker: Masker) -> _SomeEvent:

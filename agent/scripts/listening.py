@@ -123,7 +123,7 @@ class Listener:
 
     def _say(self, line: str) -> None:
         if self._level == "default":
-            self._report.output(line)
+            self._report.output(line, story=True)
             return
         self._said.append(line)
         if len(self._said) >= _MOST_LINES:

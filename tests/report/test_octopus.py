@@ -90,3 +90,11 @@ def test_stages_are_information_and_the_image_is_highlighted(tell: Tell) -> None
     told.report.success({"Image": "registry/app:1"})
     assert told.out[:2] == ["build", "  42.6 MB"]
     assert told.out[told.out.index("##octopus[stdout-highlight]") + 1] == "Image registry/app:1"
+
+
+def test_what_a_script_says_is_not_hidden_among_the_details(tell: Tell) -> None:
+    told = tell("octopus")
+    told.report.output("from a build")
+    told.report.output("from a script", story=True)
+    told.report.close()
+    assert told.out == ["##octopus[stdout-verbose]", "from a build", "##octopus[stdout-default]", "from a script"]
