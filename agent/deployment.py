@@ -69,7 +69,7 @@ def run(request: Request, report: Report) -> Outcome:
         slot = opened.deployment.slot
         host = connect_early(request.host)
         expected = _expected_plan(request, opened)
-        with _held_slot(request, opened.deployment, report) as lock, _journal(request.home, report) as journal:
+        with _held_slot(request, opened.deployment, report) as lock, _journal(request, report) as journal:
             recover(slot, journal, host, report.warning)
             entry = journal.begin(_new_run(opened.deployment, request.host.url))
             surroundings = _Surroundings(
@@ -174,7 +174,7 @@ def _context(opened: _Opened, request: Request, report: Report, around: _Surroun
         confirm=around.confirm,
         guard=around.guard,
         connect=around.connect,
-        last_boot_seconds=_last_boot(request.home, opened.deployment.slot),
+        last_boot_seconds=_last_boot(request, opened.deployment.slot),
         host_url=request.host.url,
     )
 
@@ -218,21 +218,22 @@ def _held_slot(request: Request, deployment: Deployment, report: Report) -> Abst
         holder,
         request.wait,
         lambda other: report.info(f"waiting for {other}, which holds the slot {deployment.slot}"),
+        host=request.host.url,
     )
 
 
 @contextmanager
-def _journal(home: Path, report: Report) -> Iterator[Journal]:
-    journal = Journal(home / "journal.db", report.masker.mask)
+def _journal(request: Request, report: Report) -> Iterator[Journal]:
+    journal = Journal(request.home / "journal.db", report.masker.mask, request.host.url)
     try:
         yield journal
     finally:
         journal.close()
 
 
-def _last_boot(home: Path, slot: str) -> float | None:
+def _last_boot(request: Request, slot: str) -> float | None:
     """Seconds from start to first good answer, the last time something was deployed to the slot."""
-    runs = read_runs(home / "journal.db", slot)
+    runs = read_runs(request.home / "journal.db", slot, host=request.host.url)
     return next((run.boot_seconds for run in runs if run.state == "succeeded" and run.boot_seconds), None)
 
 

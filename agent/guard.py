@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> int:
     home, url, slot = arguments
     password, _, _ = sys.stdin.buffer.read().partition(b"\0")
     host = HostAddress(url=url, password=password.decode())
-    journal = Journal(Path(home) / "journal.db")
+    journal = Journal(Path(home) / "journal.db", host=url)
     try:
         recover(slot, journal, lambda: connect(host), lambda _: None)
     except DockwrightError:

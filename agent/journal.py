@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
+from agent.engine_name import engine_name
 from agent.errors import HalfDoneError, StorageError
 
 State = Literal["running", "succeeded", "failed", "half-done", "interrupted"]
@@ -52,6 +53,9 @@ CREATE TABLE changes (
     place TEXT NOT NULL, rule TEXT NOT NULL, old TEXT, new TEXT
 );
 """
+
+
+_OF_ENGINE = "(? = '' OR engine_name(host) = ?)"
 
 
 class Effects(Protocol):
@@ -146,7 +150,7 @@ class SecretChange:
 
 @dataclass(frozen=True, kw_only=True)
 class PackageUse:
-    """That a run is made of a package: its id, version and content, and the run's slot and state."""
+    """That a run is made of a package: its id, version and content, and the run's slot, engine and state."""
 
     sha256: str
     package: str
@@ -154,6 +158,7 @@ class PackageUse:
     run: int
     deployment: str
     slot: str
+    engine: str
     state: State
 
 
@@ -174,11 +179,16 @@ class NewRun:
 
 
 class Journal:
-    """The journal under a home. Safe for several processes; one connection per object, one thread at a time."""
+    """The journal under a home. Safe for several processes; one connection per object, one thread at a time.
 
-    def __init__(self, path: Path, mask: Callable[[str], str] = str) -> None:
+    With the URL of a `host` it tells of this host's runs only: a slot is used on several hosts, and what happened
+    on one is not to be continued, undone or gone back to on another.
+    """
+
+    def __init__(self, path: Path, mask: Callable[[str], str] = str, host: str = "") -> None:
         self._path = path
         self._mask = mask
+        self._engine = engine_name(host) if host else ""
         with self._storing():
             self._database = _connect(path)
 
@@ -201,17 +211,20 @@ class Journal:
 
     def runs(self, slot: str = "", limit: int = -1) -> list[RunRecord]:
         """The newest runs first, of one slot or of all."""
-        where, values = ("WHERE slot = ?", (slot,)) if slot else ("", ())
-        return self._select(f"{where} ORDER BY number DESC LIMIT ?", (*values, limit))
+        where, values = ("slot = ?", (slot,)) if slot else ("TRUE", ())
+        return self._select(where, values, limit)
 
     def unfinished(self, slot: str) -> list[RunRecord]:
         """Runs of the slot that began and never ended, or could not be undone, the newest first."""
-        return self._select("WHERE slot = ? AND state IN ('running', 'half-done') ORDER BY number DESC", (slot,))
+        return self._select("slot = ? AND state IN ('running', 'half-done')", (slot,))
 
     def slots(self) -> list[str]:
         """Every slot something was deployed to, the latest first."""
         with self._storing():
-            rows = self._database.execute("SELECT slot FROM runs GROUP BY slot ORDER BY MAX(number) DESC")
+            rows = self._database.execute(
+                f"SELECT slot FROM runs WHERE {_OF_ENGINE} GROUP BY slot ORDER BY MAX(number) DESC",  # noqa: S608
+                (self._engine, self._engine),
+            )
             return [row["slot"] for row in rows]
 
     def effects(self, record: RunRecord) -> list[EffectRecord]:
@@ -253,7 +266,8 @@ class Journal:
         """Every package of every run, the newest run first."""
         with self._storing():
             rows = self._database.execute(
-                "SELECT p.sha256, p.id AS package, p.version, r.number AS run, r.id AS deployment, r.slot, r.state "
+                "SELECT p.sha256, p.id AS package, p.version, r.number AS run, r.id AS deployment, r.slot, "
+                "engine_name(r.host) AS engine, r.state "
                 "FROM packages p JOIN runs r ON r.number = p.run ORDER BY r.number DESC, p.rowid"
             ).fetchall()
         return [PackageUse(**dict(row)) for row in rows]
@@ -261,9 +275,10 @@ class Journal:
     def close(self) -> None:
         self._database.close()
 
-    def _select(self, clause: str, values: Sequence[object]) -> list[RunRecord]:
+    def _select(self, condition: str, values: Sequence[object], limit: int = -1) -> list[RunRecord]:
+        statement = f"SELECT * FROM runs WHERE {condition} AND {_OF_ENGINE} ORDER BY number DESC LIMIT ?"  # noqa: S608
         with self._storing():
-            rows = self._database.execute(f"SELECT * FROM runs {clause}", values).fetchall()  # noqa: S608
+            rows = self._database.execute(statement, (*values, self._engine, self._engine, limit)).fetchall()
         return [RunRecord(**{**dict(row), "outputs": json.loads(row["outputs"])}) for row in rows]
 
     @contextmanager
@@ -276,11 +291,11 @@ class Journal:
             ) from error
 
 
-def read_runs(path: Path, slot: str = "", limit: int = -1) -> list[RunRecord]:
-    """The newest runs first, without making a journal where there is none."""
+def read_runs(path: Path, slot: str = "", limit: int = -1, host: str = "") -> list[RunRecord]:
+    """The newest runs first, without making a journal where there is none; only one host's if it is given."""
     if not path.exists():
         return []
-    journal = Journal(path)
+    journal = Journal(path, host=host)
     try:
         return journal.runs(slot, limit)
     finally:
@@ -368,6 +383,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     database = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
     database.row_factory = sqlite3.Row
+    database.create_function("engine_name", 1, engine_name, deterministic=True)
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = FULL")
     _migrate(database, path)

@@ -58,10 +58,10 @@ def open_needs(home: Path) -> Iterator[Needs]:
 
 
 def _kept(uses: Sequence[PackageUse]) -> Iterator[PackageUse]:
-    """Of runs that are running, and of the last good ones of each slot; `uses` have the newest first."""
-    good: defaultdict[str, list[int]] = defaultdict(list)
+    """Of runs that are running, and of the last good ones of each slot of a host; `uses` have the newest first."""
+    good: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
     for use in uses:
-        runs = good[use.slot]
+        runs = good[use.engine, use.slot]
         if use.state == "succeeded" and use.run not in runs and len(runs) < KEPT_DEPLOYMENTS:
             runs.append(use.run)
         if use.state == "running" or use.run in runs:

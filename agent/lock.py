@@ -12,16 +12,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from agent.engine_name import engine_name
 from agent.errors import SlotBusyError, StorageError
 
 
 @contextmanager
-def slot_lock(home: Path, slot: str, holder: str, wait: float, waiting: Callable[[str], None]) -> Iterator[int]:
-    """Hold the slot; yields the descriptor. `waiting` is told once who holds it, if somebody does.
+def slot_lock(
+    home: Path, slot: str, holder: str, wait: float, waiting: Callable[[str], None], *, host: str = ""
+) -> Iterator[int]:
+    """Hold the slot on the host of that URL; yields the descriptor.
 
-    SlotBusyError, with the holder's name, after `wait` seconds.
+    `waiting` is told once who holds it, if somebody does. SlotBusyError, with the holder's name, after `wait`
+    seconds.
     """
-    path = home / "locks" / f"{hashlib.sha256(slot.encode()).hexdigest()[:32]}.lock"
+    key = f"{engine_name(host)} {slot}"
+    path = home / "locks" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.lock"
     descriptor = _open(path)
     try:
         _acquire(descriptor, slot, wait, waiting)

@@ -63,10 +63,10 @@ class RollbackRequest:
 def rollback(request: RollbackRequest, report: Report) -> Outcome:
     """Put the target's container back in the place of the current one."""
     report.stages(STAGES)
-    with closing(Journal(request.home / "journal.db", report.masker.mask)) as journal:
+    with closing(Journal(request.home / "journal.db", report.masker.mask, request.host.url)) as journal:
         slot = chosen_slot(request.slot, journal)
         holder = f"a rollback (process {os.getpid()}, {getpass.getuser()})"
-        with slot_lock(request.home, slot, holder, request.wait, waiting(report)) as lock:
+        with slot_lock(request.home, slot, holder, request.wait, waiting(report), host=request.host.url) as lock:
             host = cache(lambda: connect(request.host))
             recover(slot, journal, host, report.warning)
             target = _target(request.to, journal.runs(slot), slot, host)
@@ -85,7 +85,9 @@ def chosen_slot(wanted: str, journal: Journal) -> str:
             raise InputError(f"nothing was ever deployed to the slot '{wanted}'{closest(wanted, slots)}")
         return wanted.lower()
     if not slots:
-        raise InputError("there is nothing to go back to: no deployment is in the journal; see --home")
+        raise InputError(
+            "there is nothing to go back to: the journal knows no deployment to this host; see --host and --home"
+        )
     if len(slots) > 1:
         raise InputError(f"several slots are in use; say which with --slot: {', '.join(slots)}")
     return slots[0]
@@ -207,6 +209,8 @@ def _with_image(spec: ContainerSpec, target: RunRecord, host: ContainerHost) -> 
     """The image under its tag if the host still has the same one, else pulled by digest."""
     present = host.image(spec.image)
     if present is not None and present.labels.get(CONFIGURATION) == target.configuration:
+        return spec
+    if present is not None and target.digest in {digest.rpartition("@")[2] for digest in present.digests}:
         return spec
     if not target.digest:
         raise ContainerError(f"the image of {target.id} is gone and was never pushed; deploy it again")

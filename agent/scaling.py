@@ -36,10 +36,10 @@ class ScaleRequest:
 def scale_slot(request: ScaleRequest, report: Report) -> Outcome:
     """Bring the slot to so many containers, one by one. They are made from the image that runs, by its id."""
     report.stages(("run",))
-    with closing(Journal(request.home / "journal.db", report.masker.mask)) as journal:
+    with closing(Journal(request.home / "journal.db", report.masker.mask, request.host.url)) as journal:
         slot = chosen_slot(request.slot, journal)
         holder = f"a scaling (process {os.getpid()}, {getpass.getuser()})"
-        with slot_lock(request.home, slot, holder, request.wait, waiting(report)) as lock:
+        with slot_lock(request.home, slot, holder, request.wait, waiting(report), host=request.host.url) as lock:
             host = cache(lambda: connect(request.host))
             recover(slot, journal, host, report.warning)
             served = _served(slot, journal, host())

@@ -10,6 +10,8 @@ from agent.report import open_report
 from agent.rollback import RollbackRequest, rollback
 from agent.serving import serving_order
 
+HOST = "unix:///nowhere.sock"
+
 
 class History:
     """A journal filled in one line a run."""
@@ -25,8 +27,8 @@ class History:
         self._add(run_id, "rollback", "succeeded", self.numbers[run_id])
 
     def _add(self, run_id: str, kind: str, state: State, target: str) -> None:
-        values = dict.fromkeys(("release", "project", "environment", "tenant", "step", "host"), "")
-        run = NewRun(id=run_id, kind=kind, slot="slot", target=target, **values)  # type: ignore[arg-type]
+        values = dict.fromkeys(("release", "project", "environment", "tenant", "step"), "")
+        run = NewRun(id=run_id, kind=kind, slot="slot", host=HOST, target=target, **values)  # type: ignore[arg-type]
         self.journal.begin(run).finish(state, container=f"web-{run_id}")
         self.numbers.setdefault(run_id, str(self.journal.runs()[0].number))
 
@@ -87,7 +89,7 @@ def test_going_forward_on_purpose_is_possible(history: History) -> None:
 @pytest.mark.parametrize(
     ("runs", "slot", "to", "expected"),
     [
-        ((), "", "", "no deployment is in the journal"),
+        ((), "", "", "the journal knows no deployment to this host; see --host and --home"),
         (("D1",), "", "", "D1 is the first that succeeded in the slot slot; there is nothing before it"),
         (("D1", "D2"), "slto", "", "nothing was ever deployed to the slot 'slto'; did you mean 'slot'?"),
         (("D1", "D2"), "", "D2", "D2 is what runs in the slot slot now"),
@@ -100,7 +102,7 @@ def test_what_cannot_be_gone_back_to_is_said(
     for run_id in runs:
         history.deploy(run_id)
     report = open_report("plain", io.StringIO(), io.StringIO(), {}, verbose=False, is_terminal=False)
-    request = RollbackRequest(home=tmp_path, host=HostAddress(url="unix:///nowhere.sock"), slot=slot, to=to)
+    request = RollbackRequest(home=tmp_path, host=HostAddress(url=HOST), slot=slot, to=to)
     with pytest.raises(InputError) as caught:
         rollback(request, report)
     assert expected in str(caught.value)

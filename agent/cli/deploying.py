@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,16 +14,20 @@ from agent.cli.options import (
     F,
     home_from,
     host_from,
+    hosts_from,
     mask_secrets,
     place_options,
     reporting,
+    several_places_options,
     variable_options,
     variables_from,
 )
 
 if TYPE_CHECKING:
     from agent.deployment import Request
+    from agent.host import HostAddress
     from agent.report import Report
+    from agent.step import Outcome
 
 SIGNED = click.option(
     "--require-signature", is_flag=True, envvar="DOCKWRIGHT_REQUIRE_SIGNATURE", help="Take signed bundles only."
@@ -48,20 +54,35 @@ def cache_options(command: F) -> F:
 @click.command()
 @click.argument("bundle", type=FILE)
 @variable_options
-@place_options
+@several_places_options
+@click.option("--rolling", default=1, show_default=True, type=click.IntRange(min=1), help="How many hosts at a time.")
 @cache_options
 @click.option("--plan", "plan_file", type=FILE, help="Refuse to run if anything differs from this saved plan.")
 @SIGNED
 @WAIT
-def run(bundle: Path, plan_file: Path | None, wait: float, **options: Any) -> None:
+def run(bundle: Path, plan_file: Path | None, wait: float, rolling: int, **options: Any) -> None:
     """Deploy BUNDLE, a folder or .zip that holds a step.yaml."""
     with reporting(options) as report:
         from agent import deployment
         from agent.commands import cached
 
         retention = cached.chosen(options["cache_keep"], options["cache_unused_for"], options["cache_free"])
-        request = _request(bundle, report, options, plan=plan_file, wait=wait, retention=retention)
-        report.success(deployment.run(request, report).outputs)
+        hosts = hosts_from(options)
+        request = _request(bundle, hosts[0], report, options, plan=plan_file, wait=wait, retention=retention)
+        if len(hosts) == 1:
+            report.success(deployment.run(request, report).outputs)
+            return
+        report.success(_run_on_each(hosts, rolling, request, report).outputs)
+
+
+def _run_on_each(hosts: Sequence[HostAddress], rolling: int, request: Request, report: Report) -> Outcome:
+    from agent import deployment
+    from agent.commands.several_hosts import run_on_each
+    from agent.errors import InputError
+
+    if request.plan is not None:
+        raise InputError("a plan is for one host; give one --host with --plan")
+    return run_on_each(hosts, rolling, report, lambda host, own: deployment.run(replace(request, host=host), own))
 
 
 @click.command()
@@ -77,7 +98,7 @@ def plan(bundle: Path, save: Path | None, **options: Any) -> None:
         from agent import plan as plans
         from agent.commands import display
 
-        found = deployment.plan(_request(bundle, report, options), report)
+        found = deployment.plan(_request(bundle, host_from(options), report, options), report)
         if save is not None:
             plans.save(found, save)
         report.result(display.plan_lines(found), display.as_json(found))
@@ -99,7 +120,7 @@ def rollback(slot: str, to: str, wait: float, **options: Any) -> None:
         report.success(going_back.rollback(request, report).outputs)
 
 
-def _request(bundle: Path, report: Report, options: dict[str, Any], **more: Any) -> Request:
+def _request(bundle: Path, host: HostAddress, report: Report, options: dict[str, Any], **more: Any) -> Request:
     from agent.deployment import Request
 
     known = variables_from(options)
@@ -107,7 +128,7 @@ def _request(bundle: Path, report: Report, options: dict[str, Any], **more: Any)
     return Request(
         bundle=bundle,
         variables=known,
-        host=host_from(options),
+        host=host,
         home=home_from(options),
         require_signature=options["require_signature"],
         **more,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from agent.errors import EXIT_DEFECT, DockwrightError
+from agent.errors import EXIT_DEFECT, DockwrightError, InputError
 
 if TYPE_CHECKING:
     from agent.host import HostAddress
@@ -44,6 +44,17 @@ def variable_options(command: F) -> F:
 
 def place_options(command: F) -> F:
     """`--host`, `--host-password-file`, `--home`, `--output` and `--verbose`."""
+    return _place_options(command, several=False)
+
+
+def several_places_options(command: F) -> F:
+    """As `place_options`, with `--host` as often as there are hosts; see `hosts_from`."""
+    return _place_options(command, several=True)
+
+
+def _place_options(command: F, *, several: bool) -> F:
+    repeat = " Repeat it for more." if several else ""
+    in_order = " Once for all hosts, or for each in order." if several else ""
     for option in (
         click.option("--verbose", is_flag=True, help="Say more."),
         click.option("--output", type=OUTPUTS, default="auto", show_default=True, help="How to tell what happens."),
@@ -52,9 +63,16 @@ def place_options(command: F) -> F:
             "--host-password-file",
             "host_password_file",
             type=FILE,
-            help=f"Holds the host's password.  [default: ${HOST_PASSWORD}, or asked for on a terminal]",
+            multiple=several,
+            help=f"Holds the host's password.{in_order}  [default: ${HOST_PASSWORD}, or asked for on a terminal]",
         ),
-        click.option("--host", default="unix://", show_default=True, help="The container host."),
+        click.option(
+            "--host",
+            default=["unix://"] if several else "unix://",
+            multiple=several,
+            show_default=not several,
+            help=f"The container host.{repeat}" + ("  [default: unix://]" if several else ""),
+        ),
     ):
         command = option(command)
     return command
@@ -82,10 +100,25 @@ def home_from(options: dict[str, Any]) -> Path:
 
 def host_from(options: dict[str, Any]) -> HostAddress:
     """The host that `place_options` gave, with its password: from a file, the environment, or a terminal."""
+    return _host(options["host"], options["host_password_file"])
+
+
+def hosts_from(options: dict[str, Any]) -> list[HostAddress]:
+    """The hosts that `several_places_options` gave, each with its password. InputError if these do not add up."""
+    urls, files = options["host"], options["host_password_file"]
+    if len(files) not in (0, 1, len(urls)):
+        raise InputError(
+            f"there are {len(urls)} hosts and {len(files)} files with passwords; "
+            "give --host-password-file once for all hosts, or once for each in the same order"
+        )
+    chosen = files * len(urls) if len(files) == 1 else files or [None] * len(urls)
+    return [_host(url, file) for url, file in zip(urls, chosen, strict=True)]
+
+
+def _host(url: str, file: Path | None) -> HostAddress:
     from agent.given import read_password
     from agent.host import HostAddress
 
-    url, file = options["host"], options["host_password_file"]
     if file is not None:
         return HostAddress(url=url, password=read_password(file))
     password = os.environ.get(HOST_PASSWORD, "")

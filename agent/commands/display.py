@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from agent.commands.doctor import Finding
+from agent.engine_name import engine_name
 from agent.journal import RunRecord
 from agent.plan import Plan, PlannedContainer
 from agent.report.wording import size
@@ -40,8 +41,11 @@ def history_lines(runs: Sequence[RunRecord]) -> list[str]:
     """One line a run, the newest first, in columns."""
     if not runs:
         return ["nothing was deployed yet"]
+    several = len({engine_name(run.host) for run in runs}) > 1
     rows: list[tuple[str, ...]] = [("when", "what", "release", "slot", "outcome", "took", "container")]
     rows += [_history_row(run) for run in runs]
+    if several:
+        rows = [(*row, host) for row, host in zip(rows, ["host", *(run.host for run in runs)], strict=True)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     errors = [f"  {run.id}: {run.error}" for run in runs if run.error]

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -56,7 +57,7 @@ class PruneRequest:
 
 def prune(request: PruneRequest, report: Report, *, apply: bool) -> list[Surplus]:
     """What goes (with `apply`), or would go. What cannot be removed is warned of, and left."""
-    with closing(connect(request.host)) as host, closing(_journal(request.home, report)) as journal:
+    with closing(connect(request.host)) as host, closing(_journal(request, report)) as journal:
         found = surplus(owned(host), host.images({SLOT: ""}), journal.runs(), request.keep)
         if not apply:
             return found
@@ -166,7 +167,8 @@ def _pruned(
 ) -> Iterator[Surplus]:
     """What went of one slot: everything is looked at again once the slot is ours."""
     holder = f"a prune (process {os.getpid()}, {getpass.getuser()})"
-    with slot_lock(request.home, slot, holder, request.wait, lambda other: report.info(f"waiting for {other}")):
+    waiting = partial(_waiting, report)
+    with slot_lock(request.home, slot, holder, request.wait, waiting, host=request.host.url):
         recover(slot, journal, lambda: host, report.warning)
         found = surplus(owned(host), host.images({SLOT: ""}), journal.runs(), request.keep)
         entry = journal.begin(_new_run(slot, request.host.url))
@@ -199,9 +201,13 @@ def _new_run(slot: str, host: str) -> NewRun:
     return NewRun(id="prune", kind="prune", slot=slot, host=host, **nothing)
 
 
-def _journal(home: Path, report: Report) -> Journal:
-    return Journal(home / "journal.db", report.masker.mask)
+def _journal(request: PruneRequest, report: Report) -> Journal:
+    return Journal(request.home / "journal.db", report.masker.mask, request.host.url)
 
 
 def _count(found: Iterable[Surplus], kind: str) -> int:
     return sum(one.kind == kind for one in found)
+
+
+def _waiting(report: Report, holder: str) -> None:
+    report.info(f"waiting for {holder}")

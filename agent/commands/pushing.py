@@ -11,6 +11,7 @@ from pathlib import Path
 from agent.commands.trust import service_files
 from agent.errors import InputError
 from agent.report import Report
+from agent.rolling import require_success
 from agent.service.client import AgentClient
 from agent.service.protocol import is_id
 from agent.service.push import (
@@ -21,7 +22,6 @@ from agent.service.push import (
     prepare,
     push_to_one,
     push_to_several,
-    require_success,
 )
 from agent.variables import Variables
 from agent.variables.files import write_variables

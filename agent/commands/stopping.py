@@ -93,11 +93,11 @@ class _Held:
 @contextmanager
 def _held(target: Target, report: Report) -> Iterator[_Held]:
     """What is meant is looked at again once the slot is ours, and what a run that died has left is put right."""
-    with closing(connect(target.host)) as host, closing(_journal(target.home, report)) as journal:
+    with closing(connect(target.host)) as host, closing(_journal(target, report)) as journal:
         slot = meant(target.name, host).slot
         holder = f"a stop or start (process {os.getpid()}, {getpass.getuser()})"
         waiting = partial(_waiting, report)
-        with slot_lock(target.home, slot, holder, target.wait, waiting) as lock:
+        with slot_lock(target.home, slot, holder, target.wait, waiting, host=target.host.url) as lock:
             recover(slot, journal, lambda: host, report.warning)
             yield _Held(journal=journal, host=host, found=meant(target.name, host), lock=lock)
 
@@ -106,8 +106,8 @@ def _waiting(report: Report, holder: str) -> None:
     report.info(f"waiting for {holder}")
 
 
-def _journal(home: Path, report: Report) -> Journal:
-    return Journal(home / "journal.db", report.masker.mask)
+def _journal(target: Target, report: Report) -> Journal:
+    return Journal(target.home / "journal.db", report.masker.mask, target.host.url)
 
 
 @contextmanager

@@ -53,8 +53,10 @@ class Report:
     `masker` takes the secrets that the server knows too, those of variables files; `mask` those made here.
     """
 
-    def __init__(self, renderer: Renderer, clock: Callable[[], float] = time.monotonic) -> None:
-        self.masker = Masker(warn=self.warning)
+    def __init__(
+        self, renderer: Renderer, clock: Callable[[], float] = time.monotonic, masker: Masker | None = None
+    ) -> None:
+        self.masker = masker or Masker(warn=self.warning)
         self._renderer = renderer
         self._clock = clock
         self._began = clock()

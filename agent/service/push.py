@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +16,7 @@ from agent.bundle import STAGED, check_bundle
 from agent.errors import DockwrightError, HostError, InputError
 from agent.packages import extract, pack
 from agent.report import Report
-from agent.report.events import Event, Failed, Message, Output, StageEnded, StageStarted, Succeeded, VariableSet
+from agent.rolling import Standing, roll, tell
 from agent.service.client import AgentClient
 from agent.service.protocol import DeploymentRequest, DeploymentStatus, StagedPackage, is_id
 from agent.service.sealing import seal
@@ -48,10 +47,9 @@ class Push:
 
 @dataclass(frozen=True, kw_only=True)
 class Pushed:
-    """How it went with one agent; `status` is None where it was never asked."""
+    """How it went with an agent."""
 
-    agent: str
-    status: DeploymentStatus | None = None
+    status: DeploymentStatus
     error: str = ""
     exit_code: int = 0
 
@@ -91,16 +89,9 @@ def push_to_one(push: Push, client: AgentClient, report: Report) -> Pushed:
     return _ended(client, push)
 
 
-def push_to_several(push: Push, clients: list[AgentClient], rolling: int, report: Report) -> list[Pushed]:
+def push_to_several(push: Push, clients: list[AgentClient], rolling: int, report: Report) -> list[Standing]:
     """Push to each, `rolling` at a time and in order; after a failure to no further one. What stands where."""
-    results: dict[str, Pushed] = {}
-    waiting = list(clients)
-    while waiting and not any(result.exit_code for result in results.values()):
-        batch, waiting = waiting[:rolling], waiting[rolling:]
-        with ThreadPoolExecutor(len(batch)) as pool:
-            for result in pool.map(lambda client: _one_of_several(push, client, report), batch):
-                results[result.agent] = result
-    return [results.get(client.url, Pushed(agent=client.url)) for client in clients]
+    return roll(clients, rolling, lambda client: _one_of_several(push, client, report), lambda client: client.url)
 
 
 def begin(push: Push, client: AgentClient, report: Report) -> DeploymentStatus:
@@ -135,24 +126,16 @@ def cancelling(push: Push, clients: list[AgentClient]) -> Iterator[None]:
         raise
 
 
-def require_success(results: list[Pushed]) -> None:
-    """PushedError with the first failure's exit code, and what stands where."""
-    failed = next((result for result in results if result.exit_code), None)
-    if failed is None:
-        return
-    stands = "; ".join(f"{result.agent} {_standing(result)}" for result in results)
-    raise PushedError(stands if len(results) > 1 else failed.error, failed.exit_code)
-
-
-def _one_of_several(push: Push, client: AgentClient, report: Report) -> Pushed:
+def _one_of_several(push: Push, client: AgentClient, report: Report) -> Standing:
     try:
         begin(push, client, report)
         for event in client.follow(push.deployment):
-            for text in _told(event):
-                report.info(f"{client.url}: {text}")
-        return _ended(client, push)
+            tell(event, client.url, report)
+        result = _ended(client, push)
     except DockwrightError as error:
-        return Pushed(agent=client.url, error=str(error), exit_code=error.exit_code)
+        return Standing(place=client.url, said=f"failed: {error}", exit_code=error.exit_code)
+    said = "succeeded" if not result.exit_code else f"{result.status.state}: {result.error}"
+    return Standing(place=client.url, said=said, exit_code=result.exit_code)
 
 
 def _ended(client: AgentClient, push: Push) -> Pushed:
@@ -160,32 +143,7 @@ def _ended(client: AgentClient, push: Push) -> Pushed:
     if status.state == "succeeded":
         client.complete(push.deployment)
     code = status.exit_code if status.exit_code is not None else HostError.exit_code
-    return Pushed(agent=client.url, status=status, error=status.error, exit_code=code)
-
-
-def _standing(result: Pushed) -> str:
-    if result.status is None:
-        return f"failed: {result.error}" if result.error else "was not begun"
-    return "succeeded" if not result.exit_code else f"{result.status.state}: {result.error}"
-
-
-def _told(event: Event) -> list[str]:
-    """What is worth saying of one of several."""
-    text = ""
-    match event:
-        case Message() | Output():
-            text = event.text
-        case StageStarted(name=name):
-            text = f"{name} …"
-        case StageEnded(name=name, state=state, seconds=seconds):
-            text = f"{name} {state} ({seconds:.1f} s)"
-        case Failed(message=message):
-            text = f"failed: {message}"
-        case Succeeded():
-            text = "succeeded"
-        case VariableSet(name=name):
-            text = f"output {name}"
-    return text.splitlines()
+    return Pushed(status=status, error=status.error, exit_code=code)
 
 
 def _hash(path: Path) -> str:
