@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from agent.engine import translate, wire
 from agent.engine.build_context import single_file_context, stream_context
 from agent.engine.build_names import check_names
 from agent.engine.build_output import Source, build_failure, decode_events, follow_build, read_source
+from agent.engine.compression import compressed
 from agent.engine.dockerfile import instructions, label_dockerfile
 from agent.engine.failures import translated
 from agent.engine.posting import events, posted, refusal
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 _TAR = {"Content-Type": "application/x-tar"}
+_LOCAL = ("unix://", "npipe://")
 
 
 def build_image(client: APIClient, url: str, request: BuildRequest, output: LineSink) -> str:
@@ -35,7 +37,9 @@ def build_image(client: APIClient, url: str, request: BuildRequest, output: Line
 
 def _built(client: APIClient, url: str, request: BuildRequest, source: Source, output: LineSink) -> str:
     headers = {**_TAR, **translate.auth_table_header(request.credentials)}
-    context = stream_context(request.context, request.dockerfile)
+    context: Iterator[bytes] = stream_context(request.context, request.dockerfile)
+    if not url.startswith(_LOCAL):
+        context = compressed(context)
     parameters = translate.build_parameters(request)
     limit = TimeLimit(request)
     with (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from agent.engine.build_context import single_file_context, stream_context
 from agent.engine.build_output import Source, follow_build, read_source
 from agent.engine.command_line.arguments import build_arguments
 from agent.engine.command_line.program import DockerProgram, Ended, Streamed
+from agent.engine.compression import compressed
 from agent.engine.dockerfile import instructions, label_dockerfile
 from agent.engine.failures import one_line
 from agent.engine.time_limit import SILENCE, time_is_up
@@ -42,7 +42,7 @@ def _built(
         build_arguments(request),
         configuration=configuration,
         environment=_CLASSIC,
-        given=_compressed(context),
+        given=compressed(context),
         timeout=request.timeout,
         silence=SILENCE,
     )
@@ -77,12 +77,3 @@ def _last_error(ended: Ended) -> str:
     said = [line for line in lines if line and not line.startswith(_NOISE)]
     text = " ".join(said[-5:]).removeprefix("Error response from daemon: ")
     return one_line(text) or f"docker build ended with {ended.status}"
-
-
-def _compressed(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """As gzip: the way is the narrow part, and the engine knows it by its first bytes."""
-    packer = zlib.compressobj(1, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
-    for chunk in chunks:
-        if packed := packer.compress(chunk):
-            yield packed
-    yield packer.flush()
