@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from agent.engine.compatibility import isolation_lines
 from agent.errors import DockwrightError
 from agent.host import HostAddress
-from agent.images.compatibility import isolation_lines
 from agent.plugins import connect
 from agent.registry import RegistryClient, find_credentials
 from agent.workspace import work_folder

@@ -13,6 +13,7 @@ from threading import Thread
 from time import monotonic
 from typing import Final
 
+from agent.containers.fitting import require_fitting
 from agent.errors import ContainerError, DockwrightError, HostError
 from agent.host import ContainerHost, ContainerInfo, ContainerSpec, LineSink
 from agent.journal import Effects
@@ -69,6 +70,7 @@ def run_once(
     `collect` may look at the ended container, also when its time was up, which is a ContainerError.
     """
     spec = one_off.spec
+    require_fitting(spec, host, output)
     with journal.effect("once", "create", spec.name):
         container = host.create(spec)
     if one_off.files:

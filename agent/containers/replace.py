@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from agent.containers.cutover import Scene, Strategy, UnhealthyError, shape_of, strategy_for
 from agent.containers.cutover.scene import application, restore, serving
+from agent.containers.fitting import require_fitting
 from agent.containers.health import HealthSettings
 from agent.containers.labels import DEPLOYMENT, SLOT, SPECIFICATION
 from agent.errors import ContainerError, DockwrightError, HalfDoneError
@@ -76,6 +77,7 @@ def replace(
         if replacement.accept:
             replacement.accept()
         return Replaced(container=same, boot_seconds=0, unchanged=True)
+    require_fitting(replacement.spec, host, log)
     _remove_leftovers(replacement, host, journal)
     new = [_prepare(replacement, [], host, journal)]
     with guard():

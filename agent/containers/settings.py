@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from agent.containers.credential_spec import check_credential_spec
 from agent.containers.cutover import Cutover, OnFailure, Recreate, shaped
 from agent.containers.health import HealthSettings
 from agent.containers.labels import CONFIGURATION, RUN, SPECIFICATION
@@ -117,6 +118,7 @@ def _check(settings: RunSettings) -> None:
             raise InputError(f"run.{field.replace('_', '-')}: it is {getattr(settings, field)}; write 0 or more")
     if settings.restart_retries and settings.restart != "on-failure":
         raise InputError("run.restart-retries: only a container with restart: on-failure counts them; add that")
+    check_credential_spec(settings.credential_spec.strip())
     for name, value in settings.environment.items():
         if not name or "=" in name or "\0" in name + value:
             raise InputError(

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from agent.engine.compatibility import objection
 from agent.errors import BuildError, DockwrightError
 from agent.images.bases import base_images
-from agent.images.compatibility import objection
 from agent.registry.reference import ImageReference
 
 if TYPE_CHECKING:

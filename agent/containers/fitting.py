@@ -1,0 +1,46 @@
+"""Before anything is stopped: whether this host can run the container at all, and as it was asked to.
+
+The engine would say so too, but some of it only when the container starts, with the old one stopped by then, and
+some of it never.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from agent.engine.compatibility import objection
+from agent.errors import ContainerError
+from agent.host import ContainerHost, ContainerSpec, Platform
+
+WINDOWS_STOP_SECONDS: Final = 5
+"""What Windows gives a container to end, whatever it is asked, unless the image's registry says otherwise."""
+
+_USUAL_STOP: Final = 10
+
+
+def require_fitting(spec: ContainerSpec, host: ContainerHost, log: Callable[[str], None]) -> None:
+    """ContainerError for an image or a setting that means nothing there; `log` gets what will not be heeded."""
+    platform = host.platform()
+    _require_settings(spec, host.url, platform)
+    image = host.image(spec.image)
+    if image is not None:
+        reason = objection(spec.image, image.os, image.os_version, platform, spec.isolation)
+        if reason:
+            raise ContainerError(f"{host.url}: {reason}")
+    if platform.os == "windows" and spec.stop_timeout > WINDOWS_STOP_SECONDS and spec.stop_timeout != _USUAL_STOP:
+        log(
+            f"warning: Windows gives {spec.name} {WINDOWS_STOP_SECONDS} s to end, and not the {spec.stop_timeout} s "
+            "of run.stop-timeout, unless its image sets ProcessShutdownTimeoutSeconds and WaitToKillServiceTimeout"
+        )
+
+
+def _require_settings(spec: ContainerSpec, url: str, platform: Platform) -> None:
+    if platform.os == "windows":
+        return
+    for name, setting in (("isolation", spec.isolation), ("credential-spec", spec.credential_spec)):
+        if setting:
+            raise ContainerError(
+                f"{url}: run.{name} is for Windows containers, and this engine runs {platform}; "
+                "take it out, or choose another --host"
+            )
