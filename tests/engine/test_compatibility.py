@@ -17,6 +17,10 @@ TABLE = {
 }  # fmt: skip
 
 
+def windows(build: int) -> Platform:
+    return Platform(os="windows", architecture="amd64", os_version=f"10.0.{build}.1")
+
+
 @pytest.mark.parametrize(("pair", "expected"), TABLE.items())
 def test_table_of_servers(pair: tuple[str, str], expected: str) -> None:
     verdict = judge(BUILDS[pair[0]], BUILDS[pair[1]])
