@@ -80,9 +80,9 @@ def _keys(where: str, secrets: Secrets) -> Iterator[tuple[str, PKey]]:
 
 
 def _key(where: str, path: str, phrase: str) -> PKey:
-    for password in dict.fromkeys((None, phrase or None)):
+    for password in dict.fromkeys((None, phrase.encode() or None)):
         try:
-            return PKey.from_path(path, password=password)
+            return PKey.from_path(path, password=password)  # type: ignore[arg-type]  # it wants bytes
         except (PasswordRequiredException, TypeError):
             continue  # it is encrypted
         except (SSHException, UnknownKeyType, UnsupportedAlgorithm, ValueError, OSError) as error:
