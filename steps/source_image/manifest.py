@@ -19,6 +19,7 @@ from agent.host import Credentials
 from agent.images import BuildSettings, build_settings
 from agent.packages import AcquiredPackage, PackageReference
 from agent.registry import ImageReference, tag_from
+from agent.retention.settings import RetentionSettings
 from agent.source import SDI, GoldenPackage, read_packed_source
 from agent.step import StepContext
 from agent.transform import TransformSettings
@@ -39,6 +40,8 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     hooks: bool | None = None
     """Whether the package's PreDeploy, Deploy, PostDeploy and DeployFailed scripts are run on this machine."""
     hook_time_limit: float = 3600
+    retention: RetentionSettings | None = None
+    """How many deployments' images stay on the host and in the registry; without it, all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +57,7 @@ class SourceImage:
     run: dict[str, Any] | None
     hooks: bool | None = None
     hook_time_limit: float = 3600
+    retention: RetentionSettings | None = None
 
     @property
     def logins(self) -> dict[str, Credentials]:
@@ -77,6 +81,7 @@ class SourceImage:
             run=inputs.run,
             hooks=inputs.hooks,
             hook_time_limit=inputs.hook_time_limit,
+            retention=inputs.retention,
         )
 
 

@@ -7,10 +7,11 @@ Dockerfile should have put there, there is a doubt, and the deployment's image i
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Final
 
+from agent.errors import RegistryError
 from agent.host import ImageInfo
 from agent.images import (
     Doubt,
@@ -31,7 +32,7 @@ from agent.images.host_files import find_host_files, unstarted
 from agent.images.known_files import known_files
 from agent.labels import PACKAGE
 from agent.lock import slot_lock
-from agent.registry import RegistryClient, find_credentials
+from agent.registry import ImageReference, RegistryClient, find_credentials
 from agent.step import StepContext
 from agent.transform import ChangedFile
 from steps.source_image.golden import container_name
@@ -102,17 +103,40 @@ def release_on_host(way: OnRelease, prepared: Prepared, context: StepContext) ->
 
 
 def _on_host(way: OnRelease, prepared: Prepared, context: StepContext) -> ImageInfo | Doubt:
+    doubt = _triggers(way, prepared, context, sure=False)
+    if doubt:
+        return doubt
     present = context.host.image(str(way.release))
-    fresh = present is None or present.labels.get(PACKAGE) != way.key
-    if fresh:
-        rewrite(way.changed, prepared.tree, before=True)
+    if present is not None and present.labels.get(PACKAGE) == way.key:
+        context.report.info(f"{way.release} is built already")
+        return present
+    rewrite(way.changed, prepared.tree, before=True)
     image = _built(way, prepared, context)
+    doubt = _triggers(way, prepared, context, sure=True)
+    if doubt:
+        context.host.remove_image(str(way.release))
+    return doubt or image
+
+
+def _triggers(way: OnRelease, prepared: Prepared, context: StepContext, *, sure: bool) -> Doubt | None:
+    """Looked for before a build that would be for nothing, as far as the bases are known, and after it to be sure.
+
+    BuildKit keeps what it pulls to itself; the host then pulls it too, this once.
+    """
     for base in way.bases:
         info = context.host.image(base)
-        if (info is None and fresh) or (info is not None and info.build_triggers):
-            context.host.remove_image(str(way.release))
+        with suppress(RegistryError):
+            info = info or (_pulled(base, prepared, context) if sure else None)
+        if (info is None and sure) or (info is not None and info.build_triggers):
             return Doubt(reason=f"{base} may have triggers (ONBUILD), which could see what is configured")
-    return image
+    return None
+
+
+def _pulled(base: str, prepared: Prepared, context: StepContext) -> ImageInfo:
+    registry = ImageReference.parse(base).registry
+    credentials = prepared.source.logins.get(registry) or find_credentials(registry)
+    with context.journal.effect("build", "pull", base):
+        return context.host.pull(base, credentials, context.report.transfer(f"pull {base}"))
 
 
 def registry_content(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from agent.containers import Replaced, Replacement, replace
+from agent.retention.settings import ImageRetention
 from agent.step import Outcome, StepContext
 from steps.source_image.preparation import Prepared
 
@@ -58,7 +59,16 @@ def _outcome(prepared: Prepared, digest: str, replaced: Replaced | None) -> Outc
         told=frozenset(said.keys() - outputs.keys()),
         container=outputs.get("Container", ""),
         boot_seconds=(replaced.boot_seconds or None) if replaced else None,
+        retention=_retention(prepared),
     )
+
+
+def _retention(prepared: Prepared) -> ImageRetention | None:
+    source = prepared.source
+    if source.retention is None:
+        return None
+    registry = prepared.reference.registry if source.registry else ""
+    return ImageRetention(settings=source.retention, registry=registry, credentials=source.credentials)
 
 
 def _outputs(prepared: Prepared, digest: str) -> dict[str, str]:

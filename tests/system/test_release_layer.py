@@ -175,3 +175,16 @@ def test_a_step_without_a_container_needs_no_pull(site: Site) -> None:
     assert done.code == 0, done.stderr
     assert done.outputs["Digest"].startswith("sha256:")
     assert site.host.image(done.outputs["Image"]) is None
+
+
+def test_a_build_with_secrets_is_done_once_too(site: Site) -> None:
+    site.dockerfile = DOCKERFILE.replace(
+        "COPY", "RUN --mount=type=secret,id=nuget test -s /run/secrets/nuget && touch /built\nCOPY", 1
+    )
+    site.sdi += 'build: {secrets: {nuget: "#{Nuget.Password}"}}\n'
+    assert site.run(1, **{"Shop:Title": "First"}, Nuget_Password="one").code == 0
+    (release,) = release_tags(site)
+    done = site.run(2, **{"Shop:Title": "Second"}, Nuget_Password="two")
+    assert done.code == 0, done.stderr
+    assert release_tags(site) == [release]
+    assert "Second" in site.page("/appsettings.json")
