@@ -8,7 +8,7 @@ from typing import Protocol, assert_never
 
 from agent.containers.cutover.scene import Scene
 from agent.containers.cutover.settings import Hold, Proxy, Recreate
-from agent.containers.cutover.shape import Shape
+from agent.containers.cutover.shape import Shape, shape_of
 from agent.containers.health import Ask
 from agent.errors import ContainerError
 from agent.host import ContainerHost, ContainerInfo
@@ -96,8 +96,9 @@ def front_for(shape: Shape, scene: Scene) -> Front:
     assert_never(shape.cutover)
 
 
-def endpoint_of(container: ContainerInfo, shape: Shape, host: ContainerHost) -> Endpoint:
-    """Where the proxy finds the container; ContainerError if it has no address yet or any more."""
+def endpoint_of(container: ContainerInfo, host: ContainerHost) -> Endpoint:
+    """Where the proxy finds the container, by its own labels; ContainerError if it has no address now."""
+    shape = shape_of(container.labels)
     if isinstance(shape.cutover, Proxy) and shape.cutover.via == "published":
         for port in container.ports:
             if port.container == shape.port and port.host:

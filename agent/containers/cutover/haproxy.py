@@ -17,7 +17,7 @@ from agent.containers.cutover.connections import await_quiet
 from agent.containers.cutover.front import Endpoint, endpoint_of
 from agent.containers.cutover.scene import Scene
 from agent.containers.cutover.settings import Proxy
-from agent.containers.cutover.shape import Shape
+from agent.containers.cutover.shape import Shape, shape_of
 from agent.durable import replace_file
 from agent.errors import ContainerError, HostError, InputError
 from agent.host import ContainerInfo
@@ -56,7 +56,6 @@ class HAProxyFront:
     def __init__(self, shape: Shape, scene: Scene) -> None:
         assert isinstance(shape.cutover, Proxy)
         self._settings = shape.cutover
-        self._shape = shape
         self._scene = scene
 
     def check(self, replicas: int) -> None:
@@ -79,7 +78,7 @@ class HAProxyFront:
     def asker(self) -> None: ...
 
     def route(self, containers: Sequence[ContainerInfo]) -> None:
-        wanted = [endpoint_of(one, self._shape, self._scene.host) for one in containers]
+        wanted = [endpoint_of(one, self._scene.host) for one in containers]
         servers = self._servers()
         held = {server.endpoint: server for server in servers}
         places = _vacant_first([server for server in servers if server.endpoint not in wanted])
@@ -102,11 +101,11 @@ class HAProxyFront:
         seen = self._scene.host.inspect(container.id)
         if seen is None or not seen.running:
             return
-        endpoint = endpoint_of(seen, self._shape, self._scene.host)
+        endpoint = endpoint_of(seen, self._scene.host)
         server = next((one for one in self._servers() if one.endpoint == endpoint), None)
         with self._scene.journal.effect("run", "drain", container.name):
             if server is None:
-                await_quiet(seen, self._shape.port, self._settings.drain, self._scene)
+                await_quiet(seen, shape_of(seen.labels).port, self._settings.drain, self._scene)
                 return
             if server.asked:
                 self._set(server.name, "state drain")

@@ -18,7 +18,7 @@ from agent.containers.cutover.connections import await_quiet
 from agent.containers.cutover.front import Endpoint, endpoint_of
 from agent.containers.cutover.scene import Scene
 from agent.containers.cutover.settings import Proxy
-from agent.containers.cutover.shape import Shape
+from agent.containers.cutover.shape import Shape, shape_of
 from agent.durable import replace_file
 from agent.errors import ContainerError, HostError, InputError
 from agent.host import ContainerInfo
@@ -35,7 +35,6 @@ class NginxFront:
     def __init__(self, shape: Shape, scene: Scene) -> None:
         assert isinstance(shape.cutover, Proxy)
         self._settings = shape.cutover
-        self._shape = shape
         self._scene = scene
         self._file = Path(shape.cutover.nginx)
 
@@ -52,7 +51,7 @@ class NginxFront:
     def asker(self) -> None: ...
 
     def route(self, containers: Sequence[ContainerInfo]) -> None:
-        wanted = [endpoint_of(one, self._shape, self._scene.host) for one in containers]
+        wanted = [endpoint_of(one, self._scene.host) for one in containers]
         before = self._file.read_bytes() if self._file.exists() else None
         text = _upstream(self._settings.backend, self._scene.slot, wanted).encode()
         if text == before:
@@ -69,7 +68,7 @@ class NginxFront:
         seen = self._scene.host.inspect(container.id)
         if seen is not None and seen.running:
             with self._scene.journal.effect("run", "drain", container.name):
-                await_quiet(seen, self._shape.port, self._settings.drain, self._scene)
+                await_quiet(seen, shape_of(seen.labels).port, self._settings.drain, self._scene)
 
     def leave(self) -> None:
         self.route([])

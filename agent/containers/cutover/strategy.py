@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, assert_never
 
 from agent.containers.cutover.front import Front, front_for
 from agent.containers.cutover.scene import Scene, serving
-from agent.containers.cutover.settings import Proxy
+from agent.containers.cutover.settings import Hold, Proxy, Recreate
 from agent.containers.cutover.shape import Shape, shape_of
 from agent.containers.cutover.start_first import StartFirst
 from agent.containers.cutover.stop_first import StopFirst
@@ -80,5 +80,16 @@ def _front_before(shape: Shape, front: Front, old: Sequence[ContainerInfo], scen
     if not old:
         return front
     earlier = shape_of(old[0].labels)
-    same = replace(earlier, replicas=shape.replicas, on_failure=shape.on_failure) == shape
-    return front if same else front_for(earlier, scene)
+    return front if _place(earlier) == _place(shape) else front_for(earlier, scene)
+
+
+def _place(shape: Shape) -> tuple[object, ...]:
+    """What makes a front the same one: a backend stays what it is when only the patience with it changes."""
+    match shape.cutover:
+        case Recreate():
+            return ("recreate",)
+        case Proxy(haproxy=haproxy, nginx=nginx, backend=backend):
+            return ("proxy", haproxy, nginx, backend)
+        case Hold(image=image, limit=limit):
+            return ("hold", image, limit, shape.ports, shape.networks)
+    assert_never(shape.cutover)
