@@ -1,4 +1,4 @@
-# Gives a PowerShell script the functions that Octopus gives one: pwsh -File FOLDER/bootstrap.ps1 SCRIPT
+# Gives a PowerShell script the functions that Octopus gives one: pwsh -File FOLDER/bootstrap.ps1 SCRIPT [ARGUMENT...]
 # Windows PowerShell 5 and newer ones. What a script says goes to standard output, as service messages.
 param([string] $DockwrightScript)
 
@@ -61,5 +61,5 @@ function Write-Highlight([string] $Message) { Write-DockwrightLine 'highlight' $
 function Write-Wait([string] $Message) { Write-DockwrightLine 'wait' $Message }
 
 $global:LASTEXITCODE = 0
-. $DockwrightScript
+. $DockwrightScript @args
 exit $global:LASTEXITCODE

@@ -1,4 +1,4 @@
-# Gives a shell script the functions that Octopus gives one: sh FOLDER/bootstrap.sh SCRIPT
+# Gives a shell script the functions that Octopus gives one: sh FOLDER/bootstrap.sh SCRIPT [ARGUMENT...]
 # Any POSIX shell will do, whatever the script sets (-eu). What a script says goes to standard output, as service messages.
 
 . "${0%/*}/variables"
@@ -51,4 +51,6 @@ write_wait() { dockwright_say wait "$@"; }
 write_warning() { dockwright_say warning "$@"; }
 write_error() { dockwright_say error "$@"; }
 
-. "$1"
+dockwright_script=$1
+shift
+. "$dockwright_script"

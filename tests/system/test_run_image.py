@@ -197,14 +197,21 @@ def test_killed_in_the_middle_nothing_stays_either(runbook: Runbook) -> None:
     until(lambda: not runbook.left())
 
 
+GREETING = """
+step: run-image
+inputs:
+  image: {base}
+  run: {{command: [there, you]}}
+  script: {{sh: "echo hello $1 $2; fail_step 'not today'"}}
+"""
+
+
 def test_an_image_that_is_there_already_is_run_and_stays(runbook: Runbook) -> None:
-    runbook.step = (
-        "step: run-image\ninputs:\n  image: {base}\n  script: {{sh: \"echo hello $1; fail_step 'not today'\"}}\n"
-    )
+    runbook.step = GREETING
     done = runbook.run()
     assert done.code == 1
     assert "ended with exit code 1: not today" in done.error
-    assert "hello" in done.stderr
+    assert "hello there you" in done.stderr
     assert runbook.host.image(runbook.sandbox.base_image) is not None
     assert runbook.left() == []
 
