@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator
+from secrets import token_hex
 
 import pytest
 
 from agent.host import ContainerHost, HostAddress
 from agent.testing import MemoryHost
+from linux.sandbox import Sandbox
 from linux.ssh import connect as connect_ssh
 from tests.engine.peers import Peer, behave
 from tests.ssh.server import SSHServer
+from tests.winrm.server import prepared, serving
+from tests.winrm.settings import Settings
+from windows.winrm import connect as connect_winrm
 
-REAL = ("engine", "ssh_api", "ssh_cli")
+REAL = ("engine", "ssh_api", "ssh_cli", "winrm_api", "winrm_cli")
 
 
 @pytest.fixture
@@ -53,6 +58,42 @@ def ssh_cli_peer(
     ssh_hosts: dict[str, ContainerHost], base_image: str, registry: str, unique_name: Callable[[str], str]
 ) -> Peer:
     return Peer(host=ssh_hosts["cli"], image=base_image, registry=registry, name=unique_name)
+
+
+@pytest.fixture(scope="session")
+def winrm_hosts(
+    sandbox: Sandbox, tool: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, ContainerHost]]:
+    """By NTLM over HTTP. Whatever was opened on the machine is gone with its hosts."""
+    settings = Settings(
+        root=prepared(tmp_path_factory.mktemp("machine")),
+        password=token_hex(8),
+        programs={"docker": tool("docker")},
+        environment={"DOCKER_HOST": sandbox.host},
+    )
+    with serving(settings) as server:
+        addresses = {
+            e: HostAddress(url=f"{server.url}&engine={e}", password=settings.password) for e in ("api", "cli")
+        }
+        hosts = {engine: connect_winrm(address) for engine, address in addresses.items()}
+        yield hosts
+        for host in hosts.values():
+            host.close()
+        assert server.machine.shells == {}
+
+
+@pytest.fixture
+def winrm_api_peer(
+    winrm_hosts: dict[str, ContainerHost], base_image: str, registry: str, unique_name: Callable[[str], str]
+) -> Peer:
+    return Peer(host=winrm_hosts["api"], image=base_image, registry=registry, name=unique_name)
+
+
+@pytest.fixture
+def winrm_cli_peer(
+    winrm_hosts: dict[str, ContainerHost], base_image: str, registry: str, unique_name: Callable[[str], str]
+) -> Peer:
+    return Peer(host=winrm_hosts["cli"], image=base_image, registry=registry, name=unique_name)
 
 
 @pytest.fixture(params=[pytest.param(name, marks=pytest.mark.system) for name in REAL])
