@@ -333,16 +333,11 @@ class Distant:
         return getattr(self._near, name)
 
 
-def test_a_reload_that_comes_to_nothing_is_found_out_and_undone(
-    place: Place, proxy_folder: Path, tool: Callable[[str], str]
-) -> None:
-    with nginx(proxy_folder, tool) as running:
-        place.deploy(1, running.way)
-        idle = msgspec.structs.replace(running.settings, reload=("true",))
-        with pytest.raises(ContainerError, match="does not answer through nginx after the reload"):
-            place.deploy(2, Way(idle, ["80"], running.port))
-        assert place.serving() == ["1"]
-        assert page(running.port) == "1"
+def test_another_patience_with_the_same_proxy_leads_on(place: Place, proxy: RunningProxy) -> None:
+    place.deploy(1, proxy.way)
+    patient = msgspec.structs.replace(proxy.settings, drain=11)
+    place.deploy(2, Way(patient, ["80"], proxy.port))
+    assert page(proxy.port) == "2"
 
 
 def test_behind_a_proxy_what_is_unhealthy_is_stopped_and_left(place: Place, behind_haproxy: RunningProxy) -> None:
