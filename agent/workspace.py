@@ -73,6 +73,14 @@ def work_folder(home: Path) -> Iterator[WorkFolder]:
         folder.remove()
 
 
+def sweep(home: Path) -> None:
+    """Remove what runs that were killed have left, without waiting for the next run."""
+    for parent, prefix in ((home / "work", "run-"), (MEMORY, f"dockwright-{_user()}-")):
+        if parent.is_dir():
+            with exclusive(parent / f".{prefix}lock"):
+                _remove_abandoned(parent, prefix)
+
+
 class _HeldFolder:
     """A folder that is known to be in use while its lock is held; what the dead left is removed first."""
 

@@ -141,9 +141,10 @@ class Requests:
 
     async def deploy(self, request: Request) -> Response:
         body = await _body(request, LARGEST_REQUEST)
-        wanted = _decoded(body, DeploymentRequest)
-        self._require_whole(wanted)
-        folder, new = self._service.deployments.accept(_id(request), body, wanted, _peer(request).name)
+        wanted, deployment = _decoded(body, DeploymentRequest), _id(request)
+        if not self._service.deployments.same(deployment, body):
+            self._require_blobs(wanted)
+        folder, new = self._service.deployments.accept(deployment, body, wanted, _peer(request).name)
         if new:
             self._service.counts.accepted += 1
             self._service.deployments.forget_oldest()
@@ -199,19 +200,12 @@ class Requests:
             raise Refused(404, "no such deployment was ever asked for here")
         return folder
 
-    def _require_whole(self, wanted: DeploymentRequest) -> None:
-        """Everything a deployment needs is here, and nothing in it leads elsewhere."""
-        if not 0 < wanted.time_limit <= 7 * 24 * 3600:
-            raise Refused(400, "time_limit: seconds, more than 0 and at most a week")
+    def _require_blobs(self, wanted: DeploymentRequest) -> None:
+        """Everything a new deployment is made of is here."""
         if wanted.command == "rollback":
             return
-        for package in wanted.packages:
-            if not is_id(package.name):
-                raise Refused(400, f"packages: '{package.name[:100]}' is no file name")
         for sha256 in (wanted.bundle, *(package.sha256 for package in wanted.packages)):
-            if not is_sha256(sha256):
-                raise Refused(400, "bundle and packages: each needs a sha256 of 64 hexadecimal digits")
-            if not self._service.blobs.has(sha256):
+            if is_sha256(sha256) and not self._service.blobs.has(sha256):
                 raise Refused(422, f"the blob {sha256} is not here; upload it first")
 
 
@@ -227,6 +221,8 @@ def _answering(service: Service, scope: Scope | None, handler: Handler) -> Handl
             return _problem(refused.code, str(refused), refused.headers)
         except DockwrightError as error:
             return _problem(_code(error), str(error), _hints(error))
+        except OSError as error:
+            return _problem(507, f"the agent's disk fails: {error.strerror}; free some space there and try again")
         except ClientDisconnect:
             return Response(status_code=400)
 

@@ -1,8 +1,8 @@
 """One deployment, in a process of its own: the same `dockwright run` as by hand, its events kept in a file.
 
 Started by the listener, but not in need of it: it goes on when the listener dies, and the next listener reads the
-same files. It ends the run when told to (SIGTERM) or when its time is up, lets the run undo what it had begun, and
-leaves no process behind.
+same files. It ends the run when somebody cancels it, on SIGTERM, or when its time is up, lets the run undo what it
+had begun, and leaves no process behind.
 
     python -m agent.service.child HOME FOLDER HOST
 """
@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import base64
 import os
-import selectors
+import queue
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -24,15 +25,16 @@ from types import FrameType
 import msgspec
 
 from agent.durable import replace_file
-from agent.errors import EXIT_DEFECT, DockwrightError, InputError
-from agent.lock import try_lock
+from agent.errors import EXIT_DEFECT, DockwrightError, InputError, StorageError
 from agent.service import processes
 from agent.service.log import LogWriter
 from agent.service.protocol import DeploymentRequest, State
 from agent.service.record import (
+    CANCEL,
     LOG,
     Progress,
     cancelled_by,
+    claim,
     now,
     read_accepted,
     read_progress,
@@ -47,18 +49,25 @@ GRACE_SECONDS = 60.0
 GUARD_SECONDS = 90.0
 """How long the guard of a run that was killed may take to put the old container back."""
 
+Pieces = queue.Queue[tuple[str, bytes]]
+
+END_ATTEMPTS = 600
+"""How often, a second apart, it is tried to write down the end."""
+
+PIECES = 16
+"""So many pieces of output wait in memory before the run has to."""
+
 
 def main(arguments: list[str]) -> int:
     """Run the deployment whose folder this is, to its end."""
     home, folder, host = Path(arguments[0]), Path(arguments[1]), arguments[2]
     processes.adopt_orphans()
-    stop = _Stop()
-    claim = try_lock(folder / "claim")
+    stop = _Stop(folder)
+    held = claim(folder)
     progress = read_progress(folder)
-    if claim is None or progress.state != "accepted":
+    if held is None or progress.state != "accepted":
         return 0  # another child has it, or had it: nothing is run twice
     progress.state, progress.started = "running", progress.started or now()
-    progress.process, progress.born = os.getpid(), processes.birth(os.getpid())
     write_progress(folder, progress)
     try:
         _run(home, folder, host, progress, stop)
@@ -67,21 +76,35 @@ def main(arguments: list[str]) -> int:
     except Exception as error:
         text = " ".join(f"{type(error).__name__}: {error}".split())
         progress.state, progress.error, progress.exit_code = "failed", f"a defect in dockwright ({text})", EXIT_DEFECT
-    processes.end_descendants(_is_guard, GUARD_SECONDS)
+    processes.end_descendants(processes.is_guard, GUARD_SECONDS)
     progress.finished = now()
-    write_progress(folder, progress)
+    _write_end(folder, progress)
     return 0
 
 
 class _Stop:
     """Whether somebody wants it to end."""
 
-    def __init__(self) -> None:
-        self.wanted = False
+    def __init__(self, folder: Path) -> None:
+        self._cancel = folder / CANCEL
+        self._signalled = False
         signal.signal(signal.SIGTERM, self._handle)
 
+    @property
+    def wanted(self) -> bool:
+        return self._signalled or self._cancel.exists()
+
     def _handle(self, _number: int, _frame: FrameType | None) -> None:
-        self.wanted = True
+        self._signalled = True
+
+
+def _write_end(folder: Path, progress: Progress) -> None:
+    """Write down how it ended; on a disk that is full, as soon as there is room."""
+    for _ in range(END_ATTEMPTS):
+        with suppress(StorageError):
+            return write_progress(folder, progress)
+        time.sleep(1)
+    return write_progress(folder, progress)
 
 
 def _run(home: Path, folder: Path, host: str, progress: Progress, stop: _Stop) -> None:
@@ -168,30 +191,31 @@ def _follow(process: subprocess.Popen[bytes], log: LogWriter, stop: _Stop, time_
 
 def _lines(process: subprocess.Popen[bytes], log: LogWriter) -> Iterator[None]:
     """Read both streams; comes up for air after each piece, and every 0.2 s, until the process is gone."""
-    assert process.stdout is not None
-    assert process.stderr is not None
-    with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ, log.events)
-        selector.register(process.stderr, selectors.EVENT_READ, log.errors)
-        while selector.get_map():
-            for key, _ in selector.select(0.2):
-                data = os.read(key.fd, 1 << 16)
-                key.data(data)
-                if not data:
-                    selector.unregister(key.fileobj)
-            yield
-            if process.poll() is not None and not _readable(selector):
+    pieces: Pieces = queue.Queue(PIECES)
+    keepers = {"events": log.events, "errors": log.errors}
+    for name, stream in (("events", process.stdout), ("errors", process.stderr)):
+        assert stream is not None
+        threading.Thread(target=_read, args=(stream.fileno(), name, pieces), daemon=True).start()
+    closing = False
+    while True:
+        gone = process.poll() is not None  # asked first: what it printed is then in the pipes
+        try:
+            name, data = pieces.get(timeout=0.02 if closing or gone else 0.2)
+            keepers[name](data)
+            closing = closing or not data
+        except queue.Empty:
+            if gone:  # though somebody else may still hold the other end
                 break
+        yield
     log.finish()
 
 
-def _readable(selector: selectors.BaseSelector) -> bool:
-    """Whether something is left to read, though somebody else may still hold the other end."""
-    return bool(selector.get_map()) and bool(selector.select(0))
-
-
-def _is_guard(process: int) -> bool:
-    return "agent.guard" in processes.command_line(process)
+def _read(descriptor: int, name: str, pieces: Pieces) -> None:
+    """Each stream has a thread of its own: Windows cannot wait for two pipes at once."""
+    data = b"-"
+    while data:
+        data = os.read(descriptor, 1 << 16)
+        pieces.put((name, data))
 
 
 if __name__ == "__main__":

@@ -84,10 +84,10 @@ class LogWriter:
                 self._progress.outputs[str(line.data.get("name", ""))] = str(line.data.get("value", ""))
             case "failed":
                 self._progress.error = str(line.data.get("message", ""))
-        self._append(text)
+        self._append(text.rstrip())
 
     def _append(self, line: bytes) -> None:
-        if len(line) >= self._room:
+        if self._lost or len(line) >= self._room:
             if not self._lost:
                 text = "the log is full; what is printed from here on is left out"
                 self._file.write(encode_event(Message(level="warning", text=text)).encode() + b"\n")
@@ -107,7 +107,7 @@ def read_page(path: Path, cursor: int, limit: int = PAGE_BYTES) -> tuple[list[by
     except FileNotFoundError:
         return [], cursor
     end = data.rfind(b"\n", 0, limit) + 1 or data.find(b"\n") + 1
-    return data[:end].splitlines(), cursor + end
+    return data[:end].split(b"\n")[:-1], cursor + end
 
 
 def _wrapped(line: bytes) -> bytes:

@@ -1,7 +1,8 @@
-"""Processes that come and go: which one it was, and everything that it has started, whatever it called itself.
+"""What a deployment has started, whatever it called itself, so that nothing of it is left.
 
 Where there is a /proc, orphans are adopted (Linux: "child subreaper"), so that nothing escapes by a session of its
-own or by forking twice. Elsewhere only the process itself is known.
+own or by forking twice; what outlives even its adopter is known by a mark in its environment. Elsewhere, as on
+Windows, only the run itself is ended: what it had started and left is not found.
 """
 
 from __future__ import annotations
@@ -17,23 +18,18 @@ _PROC = Path("/proc")
 _SET_CHILD_SUBREAPER = 36
 _POLL_SECONDS = 0.05
 
+MARK = "DOCKWRIGHT_PUSHED"
+"""The environment variable that every process of a deployment inherits; its value is the deployment's folder."""
+
 
 def birth(process: int) -> str:
-    """When the process began, in the kernel's own count; with it a number that is used again is told apart.
-
-    "" for a process that is not there.
-    """
+    """When the process began, in the kernel's own count; "" for one that is not there, or dead."""
     try:
         text = (_PROC / str(process) / "stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
     fields = text.rpartition(")")[2].split()
     return "" if fields[0] == "Z" else fields[19]
-
-
-def alive(process: int, born: str) -> bool:
-    """Whether that very process runs. Without a birth it is not known, and so not believed."""
-    return bool(born) and birth(process) == born
 
 
 def adopt_orphans() -> None:
@@ -78,17 +74,33 @@ def end_descendants(spared: Callable[[int], bool], seconds: float) -> None:
         time.sleep(_POLL_SECONDS)
 
 
-def kill_session(session: int) -> None:
-    """Kill what is left of a session whose leader is dead."""
+def kill_marked(mark: str, spared: Callable[[int], bool]) -> None:
+    """Kill what bears the mark in its environment, after whoever could have ended it in order was killed."""
+    while left := [process for process in _marked(mark) if not spared(process)]:
+        for process in left:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        time.sleep(_POLL_SECONDS / 10)
+
+
+def is_guard(process: int) -> bool:
+    """Whether it is one that puts an old container back (see `agent/guard.py`): it outlives its run on purpose."""
+    return "agent.guard" in command_line(process)
+
+
+def _marked(mark: str) -> list[int]:
+    found = []
     for folder in _PROC.glob("[0-9]*"):
-        with suppress(OSError, ValueError, IndexError):
-            fields = (folder / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-            if int(fields[3]) == session:
-                os.kill(int(folder.name), signal.SIGKILL)
+        with suppress(OSError):
+            if f"{MARK}={mark}".encode() in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+    return [process for process in found if birth(process)]
 
 
 def _remaining() -> list[int]:
     """Our descendants, without the dead, who are buried here."""
+    if not hasattr(os, "WNOHANG"):
+        return []
     with suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass

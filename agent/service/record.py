@@ -3,7 +3,8 @@
     request.json    what was asked, by whom, and the hash of the very body; written first, never changed
     progress.json   how far it is; written by the child, always whole
     log.jsonl       a line an event; written by the child, only ever appended to: a byte's place is a cursor
-    cancel          who asked for the end of it
+    cancel          who asked for the end of it; the child looks for it
+    claim           locked by the child for as long as it lives, so that there is never a second one
 
 The folder appears whole, by a rename: a deployment is either accepted or was never heard of.
 """
@@ -19,6 +20,7 @@ import msgspec
 
 from agent.durable import replace_file
 from agent.errors import StorageError
+from agent.lock import try_lock
 from agent.service.protocol import FINAL, DeploymentRequest, DeploymentStatus, State
 
 T = TypeVar("T")
@@ -27,6 +29,7 @@ REQUEST = "request.json"
 PROGRESS = "progress.json"
 LOG = "log.jsonl"
 CANCEL = "cancel"
+CLAIM = "claim"
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +43,7 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Progress(msgspec.Struct, kw_only=True):
-    """How far it is. `process` and `born` say which process runs it."""
+    """How far it is."""
 
     state: State = "accepted"
     stage: str = ""
@@ -49,8 +52,6 @@ class Progress(msgspec.Struct, kw_only=True):
     outputs: dict[str, str] = {}
     started: str = ""
     finished: str = ""
-    process: int = 0
-    born: str = ""
     completed: bool = False
 
 
@@ -73,9 +74,9 @@ def write_progress(folder: Path, progress: Progress) -> None:
     replace_file(folder / PROGRESS, msgspec.json.encode(progress))
 
 
-def status(folder: Path) -> DeploymentStatus:
-    """What the protocol says of it."""
-    accepted, progress = read_accepted(folder), read_progress(folder)
+def status(folder: Path, known: Accepted | None = None) -> DeploymentStatus:
+    """What the protocol says of it; `known` spares reading the request once more."""
+    accepted, progress = known or read_accepted(folder), read_progress(folder)
     canceller = cancelled_by(folder)
     return DeploymentStatus(
         id=accepted.id,
@@ -101,6 +102,11 @@ def cancelled_by(folder: Path) -> str:
         return (folder / CANCEL).read_text(encoding="utf-8")
     except OSError:
         return ""
+
+
+def claim(folder: Path) -> int | None:
+    """The right to change how far it is, as a descriptor to close; None while a child has it."""
+    return try_lock(folder / CLAIM)
 
 
 def ended(progress: Progress) -> bool:

@@ -1,14 +1,13 @@
 """Starts what was accepted, a few at a time, and sees every one to its end, whoever had started it.
 
-A child outlives the listener: after a restart it is found again by its process number and time of birth. One that
-is gone without a word was killed from outside; what it had begun is undone by its guard, or by the next run.
+A child outlives the listener: after a restart it is known by the claim that it holds. One that is gone without a
+word was killed from outside; what it had begun is undone by its guard, or by the next run.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,7 +17,8 @@ from pathlib import Path
 from agent.errors import EXIT_DEFECT, EXIT_TERMINATED, DockwrightError
 from agent.service import processes
 from agent.service.deployments import Deployments
-from agent.service.record import Progress, ended, read_progress
+from agent.service.record import Progress, claim, ended, read_progress
+from agent.workspace import sweep
 
 TICK_SECONDS = 0.1
 
@@ -48,11 +48,13 @@ class Runner:
 
     async def serve(self) -> None:
         """Go on until cancelled. The children are left running then."""
+        told = ""
+        self._attempt(lambda: sweep(self._home))
         while True:
-            try:
-                self.look()
-            except DockwrightError as error:
-                self._log(str(error))
+            problem = self._attempt(self.look)
+            if problem != told:
+                self._log(problem or "the trouble is over")
+            told = problem
             busy = bool(self._started or self._deployments.unfinished())
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), TICK_SECONDS if busy else 60)
@@ -74,13 +76,27 @@ class Runner:
         if ended(progress):
             return
         self._deployments.note_cancel(folder, peer)
-        if progress.state == "accepted" and folder not in self._started:
+        if progress.state == "accepted" and folder not in self._started and (held := claim(folder)) is not None:
+            try:
+                self._never_begun(folder, peer)
+            finally:
+                os.close(held)
+        self.wake()
+
+    def _never_begun(self, folder: Path, peer: str) -> None:
+        progress = read_progress(folder)
+        if progress.state == "accepted":
             progress.state, progress.exit_code = "cancelled", EXIT_TERMINATED
             progress.error = f"cancelled by {peer} before it began"
             self._deployments.end(folder, progress)
-        elif processes.alive(progress.process, progress.born):
-            os.kill(progress.process, signal.SIGTERM)
-        self.wake()
+
+    def _attempt(self, work: Callable[[], object]) -> str:
+        """What was wrong with it, in one line: a disk that is full now has room again one day."""
+        try:
+            work()
+        except (DockwrightError, OSError) as error:
+            return str(error)
+        return ""
 
     def _start(self, folder: Path) -> None:
         command = [sys.executable, "-P", "-m", "agent.service.child", str(self._home), str(folder), self._host]
@@ -90,33 +106,29 @@ class Runner:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
+                env={**os.environ, processes.MARK: folder.name},
                 start_new_session=True,
             )
 
     def _see_to_end(self, folder: Path) -> None:
         child = self._started.get(folder)
-        if child is not None:
-            if child.poll() is None:
-                self._pass_on_cancel(folder, child)
-                return
-            del self._started[folder]
-            session = child.pid
-        else:
-            progress = read_progress(folder)
-            if progress.state == "accepted" or processes.alive(progress.process, progress.born):
-                return
-            session = progress.process
+        if child is not None and child.poll() is None:
+            return
+        self._started.pop(folder, None)
         progress = read_progress(folder)
-        if not ended(progress):
-            processes.kill_session(session)
-            self._deployments.end(folder, _gone(progress))
-
-    def _pass_on_cancel(self, folder: Path, child: subprocess.Popen[bytes]) -> None:
-        """A cancel that came before the child could hear it."""
-        progress = read_progress(folder)
-        if (folder / "cancel").exists() and progress.state == "running" and not (folder / "told").exists():
-            (folder / "told").touch()
-            child.terminate()
+        if ended(progress) or (progress.state == "accepted" and (child is None or not child.returncode)):
+            return  # it is over, or nobody has begun it: a child that found it claimed ends without a word
+        held = claim(folder)
+        if held is None:
+            return  # a child of the listener before us has it
+        try:
+            progress = read_progress(folder)  # once more: it may have ended while we looked
+            if not ended(progress):
+                processes.kill_marked(folder.name, processes.is_guard)
+                sweep(self._home)
+                self._deployments.end(folder, _gone(progress))
+        finally:
+            os.close(held)
 
     def _adopted(self) -> list[Path]:
         """Those that run, and were started by a listener before this one."""

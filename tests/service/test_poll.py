@@ -112,7 +112,7 @@ def test_work_is_fetched_done_and_told(serving: Serving, polling: Agent) -> None
     queue(serving, polling, polling.bundle("report.info('done far away')"))
     done = serving.do(serving.broker.wait("D-1"))
     assert done.status is not None
-    assert (done.status.state, done.status.outputs) == ("succeeded", {"Answer": "42"})
+    assert (done.status.state, done.status.outputs) == ("succeeded", {"Answer": "42"}), done.status.error
     assert "done far away" in texts(done)
 
 
