@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from agent.errors import HostError
-from agent.host import BuildRequest, ContainerHost, HostAddress
+from agent.errors import HostError, RegistryError
+from agent.host import BuildRequest, ContainerHost, Credentials, HostAddress
 from agent.plugins import connect
 from linux.sandbox import Sandbox
 from tests.windows.winrm.conftest import PASSWORD, Machine, OpenMachine
@@ -51,6 +52,42 @@ def test_image_is_built_each_way(docker_machine: Machine, tmp_path: Path, base_i
         image = host.build(BuildRequest(context=tmp_path, tags=(tag,)), lines.append)
         assert host.image(tag) == image
     assert any("COPY blob" in line for line in lines)
+
+
+@pytest.mark.parametrize("engine", ["api", "cli"])
+def test_registrys_password_lands_nowhere_on_the_machine(
+    docker_machine: Machine, base_image: str, engine: str
+) -> None:
+    server, password = docker_machine.server, "registry-password-7"
+    credentials = Credentials(username="anna", password=password)
+    seen: list[str] = []
+    watching = threading.Event()
+
+    def watch() -> None:
+        while not watching.wait(0.01):
+            seen.extend(text for path in Path("/proc").glob("[0-9]*/cmdline") if (text := readable(path)))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    tag = f"127.0.0.1:9/{base_image.rpartition(':')[0]}:1"
+    with host_behind(docker_machine, engine) as host:
+        host.tag(base_image, tag)
+        with pytest.raises(RegistryError):
+            host.push(tag, credentials, lambda _done, _total: None)
+    watching.set()
+    watcher.join()
+    files = [path.read_bytes() for path in server.settings.root.rglob("*") if path.is_file()]
+    assert not any(password in text for text in (*seen, *server.machine.lines))
+    assert not any(password in value for shell in server.machine.environments for value in shell.values())
+    assert not any(password.encode() in content for content in files)
+    assert list(server.settings.root.rglob(".dockwright-*")) == []
+
+
+def readable(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def test_probe_sees_that_dial_stdio_works(docker_machine: Machine) -> None:
