@@ -58,7 +58,16 @@ def _recover(record: RunRecord, journal: Journal, host: ContainerHost, log: Log)
         strategy.undo(new, old, {one.id for one in new if one.name not in created})
         if old:
             log(f"{record.id} had died; {', '.join(one.name for one in old)} serves again")
+    _forget_images(record, noted, host)
     entry.finish("interrupted", "the run died; what it had begun was undone")
+
+
+def _forget_images(record: RunRecord, effects: list[EffectRecord], host: ContainerHost) -> None:
+    """What was built for that deployment alone serves nobody; what others share is left to retention."""
+    built = _names([effect for effect in effects if effect.stage == "build"], "build")
+    for reference in built:
+        if reference.lower().endswith(f"-{record.id.lower()}"):
+            host.remove_image(reference)
 
 
 def _names(effects: list[EffectRecord], *kinds: str) -> list[str]:
