@@ -30,6 +30,7 @@ from agent.plan import Plan, load, require_same
 from agent.plugins import connect, connect_early, load_step
 from agent.recovery import recover
 from agent.report import Report
+from agent.retention.after import Deployed, retain
 from agent.step import Deployment, Outcome, PlannableStep, Step, StepContext, StepJournal
 from agent.variables import Variables
 from agent.workspace import WorkFolder, work_folder
@@ -82,6 +83,9 @@ def run(request: Request, report: Report) -> Outcome:
                 connect=host,
             )
             outcome = _run_step(lambda: opened.step.run(_context(opened, request, report, surroundings)), entry)
+            if outcome.retention is not None:
+                deployed = Deployed(home=request.home, slot=slot, entry=entry, journal=journal)
+                retain(deployed, outcome.retention, host(), report)
     for name, value in outcome.outputs.items():
         if name not in outcome.told:
             report.set_variable(name, value)

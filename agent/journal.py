@@ -214,6 +214,12 @@ class Journal:
         where, values = ("slot = ?", (slot,)) if slot else ("TRUE", ())
         return self._select(where, values, limit)
 
+    def all_runs(self) -> list[RunRecord]:
+        """The newest runs first, of all hosts: registries are shared by them."""
+        with self._storing():
+            rows = self._database.execute("SELECT * FROM runs ORDER BY number DESC").fetchall()
+        return [_record(row) for row in rows]
+
     def unfinished(self, slot: str) -> list[RunRecord]:
         """Runs of the slot that began and never ended, or could not be undone, the newest first."""
         return self._select("slot = ? AND state IN ('running', 'half-done')", (slot,))
@@ -235,6 +241,12 @@ class Journal:
                 (record.number,),
             ).fetchall()
         return [EffectRecord(**dict(row)) for row in rows]
+
+    def built(self) -> set[str]:
+        """The references of all images that runs on any host began to build or push."""
+        with self._storing():
+            rows = self._database.execute("SELECT DISTINCT name FROM effects WHERE kind IN ('build', 'push')")
+            return {row["name"] for row in rows}
 
     def packages(self, record: RunRecord) -> list[PackageRecord]:
         """What one run was made of, in the order in which it was noted."""
@@ -279,7 +291,7 @@ class Journal:
         statement = f"SELECT * FROM runs WHERE {condition} AND {_OF_ENGINE} ORDER BY number DESC LIMIT ?"  # noqa: S608
         with self._storing():
             rows = self._database.execute(statement, (*values, self._engine, self._engine, limit)).fetchall()
-        return [RunRecord(**{**dict(row), "outputs": json.loads(row["outputs"])}) for row in rows]
+        return [_record(row) for row in rows]
 
     @contextmanager
     def _storing(self) -> Iterator[None]:
@@ -377,6 +389,10 @@ class RunEntry:
 
     def _mask(self, text: str) -> str:
         return self._journal._mask(text)
+
+
+def _record(row: sqlite3.Row) -> RunRecord:
+    return RunRecord(**{**dict(row), "outputs": json.loads(row["outputs"])})
 
 
 def _connect(path: Path) -> sqlite3.Connection:

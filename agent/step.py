@@ -19,6 +19,7 @@ from agent.journal import Effects
 from agent.packages import Feed, PackageCache, PackageReference
 from agent.plan import Plan
 from agent.report import Report
+from agent.retention.settings import ImageRetention
 from agent.variables import Variables
 
 T = TypeVar("T")
@@ -120,6 +121,8 @@ class Outcome:
     container: str = ""
     configuration: str = ""
     boot_seconds: float | None = None
+    retention: ImageRetention | None = None
+    """Which earlier images may go, now that this one is good."""
 
 
 class Step(Protocol):

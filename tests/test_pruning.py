@@ -5,11 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.commands.pruning import surplus
 from agent.containers import CONFIGURATION, DEPLOYMENT, SLOT
 from agent.containers.labels import ROLE
 from agent.host import ContainerInfo, ContainerState, ImageInfo
 from agent.journal import Kind, RunRecord, State
+from agent.retention.surplus import surplus
 
 
 def container(

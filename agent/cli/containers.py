@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import click
@@ -76,15 +77,18 @@ def start(name: str, wait: float, **options: Any) -> None:
 @click.option(
     "--keep", default=3, show_default=True, type=click.IntRange(min=0), help="Keep so many predecessors in each slot."
 )
+@click.option("--images", is_flag=True, help="Only images, no containers.")
+@click.option("--registry", is_flag=True, help="What registries hold, instead of the host's.")
 @click.option("--yes", is_flag=True, help="Remove it.  [default: only show it]")
 @WAIT
 @place_options
-def prune(keep: int, yes: bool, wait: float, **options: Any) -> None:
+def prune(keep: int, images: bool, registry: bool, yes: bool, wait: float, **options: Any) -> None:
     """Show, or with --yes remove, stopped containers and images that neither run nor are kept for a rollback."""
     with reporting(options) as report:
         from agent.commands import display, pruning
 
         request = pruning.PruneRequest(home=home_from(options), host=host_from(options), keep=keep, wait=wait)
+        request = dataclasses.replace(request, only_images=images, registry=registry)
         found = pruning.prune(request, report, apply=yes)
         report.result(pruning.pruned_lines(found, applied=yes), display.as_json(found))
 

@@ -8,7 +8,7 @@ from time import sleep
 from typing import TYPE_CHECKING
 
 from agent.errors import RegistryError
-from agent.registry import blobs, manifests, uploads
+from agent.registry import blobs, manifests, tags, uploads
 from agent.registry.documents import Descriptor
 from agent.registry.manifests import RemoteImage
 from agent.registry.session import Session
@@ -72,6 +72,14 @@ class RegistryClient:
     def put_manifest(self, repository: str, tag: str, manifest: bytes, media_type: str) -> str:
         """Push a manifest whose blobs are there already; its digest."""
         return manifests.put_manifest(self._session, repository, tag, manifest, media_type)
+
+    def delete_manifest(self, repository: str, digest: str) -> bool:
+        """Have the registry forget an image, with all its tags; False if it has none such."""
+        return manifests.delete_manifest(self._session, repository, digest)
+
+    def tags(self, repository: str) -> tuple[str, ...]:
+        """All tags of a repository; none if there is no such repository."""
+        return tags.list_tags(self._session, repository)
 
     def has_blob(self, repository: str, digest: str) -> bool:
         return blobs.has_blob(self._session, repository, digest)

@@ -11,7 +11,7 @@ from agent.errors import RegistryError
 from agent.registry.documents import MANIFEST_TYPES, Manifest, is_digest, read_document
 from agent.registry.platforms import choose
 from agent.registry.reference import ImageReference
-from agent.registry.session import Session, pull_scope, push_scope
+from agent.registry.session import Session, delete_scope, pull_scope, push_scope
 from agent.registry.transport import Answer, Request
 
 _LARGEST_MANIFEST = 4 * 1024 * 1024
@@ -72,6 +72,23 @@ def put_manifest(session: Session, repository: str, selector: str, manifest: byt
     if answer.headers.get("docker-content-digest", digest) != digest:
         raise RegistryError(f"{reference}: the registry took another manifest than the one pushed; push again")
     return digest
+
+
+def delete_manifest(session: Session, repository: str, digest: str) -> bool:
+    """Have the registry forget an image, with all tags that lead to it; False if it knew none such.
+
+    RegistryError for a registry that deletes nothing.
+    """
+    reference = session.reference(repository, digest)
+    answer = session.ask(Request(method="DELETE", path=_path(reference)), delete_scope(repository))
+    if answer.status in (400, 405, 501):
+        raise RegistryError(
+            f"{session.registry} deletes no images ({answer.status}); have it do so "
+            "(REGISTRY_STORAGE_DELETE_ENABLED=true, where it is the distribution project's), or ask for none to go"
+        )
+    if answer.status not in (200, 202, 204, 404):
+        raise session.refusal(answer, f"delete {reference}")
+    return answer.status != 404
 
 
 def _lookup(reference: ImageReference, method: str) -> Request:

@@ -152,6 +152,11 @@ def push_scope(repository: str) -> str:
     return f"repository:{repository}:pull,push"
 
 
+def delete_scope(repository: str) -> str:
+    """What removing takes."""
+    return f"repository:{repository}:pull,delete"
+
+
 def _origin(registry: str) -> Origin:
     """RegistryError for what is no host with an optional port."""
     if ImageReference.parse(f"{registry}/x").registry != registry:

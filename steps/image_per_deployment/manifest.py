@@ -10,6 +10,7 @@ import msgspec
 from agent.errors import InputError
 from agent.images import BuildSettings
 from agent.packages import PackageReference
+from agent.retention.settings import RetentionSettings
 from agent.step import StepContext
 from agent.transform import TransformSettings
 from steps.source_image.manifest import SourceImage, find_source
@@ -30,6 +31,7 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     run: dict[str, Any] | None = None
     hooks: bool | None = None
     hook_time_limit: float = 3600
+    retention: RetentionSettings | None = None
 
 
 def source_from(context: StepContext) -> SourceImage:
@@ -46,6 +48,7 @@ def source_from(context: StepContext) -> SourceImage:
         run=inputs.run,
         hooks=inputs.hooks,
         hook_time_limit=inputs.hook_time_limit,
+        retention=inputs.retention,
     )
 
 
