@@ -6,6 +6,7 @@ import logging
 import socket
 import threading
 from contextlib import suppress
+from typing import NoReturn
 
 from paramiko import Channel, Transport
 from paramiko.ssh_exception import ChannelException, SSHException
@@ -45,7 +46,7 @@ class Connection:
                 "see MaxSessions in its sshd_config"
             ) from error
         except (SSHException, EOFError, OSError) as error:
-            raise lost(self._target.where, str(error)) from error
+            raise_lost(self._target.where, str(error))
 
     def close(self) -> None:
         with self._lock:
@@ -78,11 +79,10 @@ class Connection:
             self._transports.pop().close()
 
 
-def lost(where: str, why: str) -> HostError:
-    """The error for a connection that was there, and is no more."""
-    error = HostError(f"{where}: the SSH connection was lost ({why or 'it was closed'}); try again")
-    error.__cause__ = ConnectionResetError(why)
-    return error
+def raise_lost(where: str, why: str) -> NoReturn:
+    """HostError for a connection that was there, and is no more; its cause is a ConnectionError."""
+    message = f"{where}: the SSH connection was lost ({why or 'it was closed'}); try again"
+    raise HostError(message) from ConnectionResetError(why)
 
 
 def _dial(where: str, login: Login) -> socket.socket:
@@ -115,7 +115,7 @@ def _forwarded(where: str, through: Transport, login: Login) -> Channel:
             "see AllowTcpForwarding there"
         ) from error
     except (SSHException, EOFError, OSError) as error:
-        raise lost(where, str(error)) from error
+        raise_lost(where, str(error))
 
 
 def _negotiated(target: Target, login: Login, stream: socket.socket | Channel) -> Transport:
@@ -137,7 +137,7 @@ def _negotiated(target: Target, login: Login, stream: socket.socket | Channel) -
     except (SSHException, EOFError, OSError) as error:
         transport.close()
         raise HostError(
-            f"{target.where}: {login.known_name} does not speak SSH as it should ({error or 'it hung up'}); "
+            f"{target.where}: {login.known_name} does not speak SSH as it should ({str(error) or 'it hung up'}); "
             "see the port, and its sshd"
         ) from error
     except BaseException:

@@ -11,7 +11,7 @@ from paramiko import Channel
 
 from agent.engine.shell import ByteSink, Command
 from agent.errors import HostError
-from linux.ssh.connection import lost
+from linux.ssh.connection import raise_lost
 
 _PIECE = 1024 * 1024
 _LOOK_SECONDS = 1.0
@@ -100,7 +100,7 @@ class Running:
         if code >= 0:
             return code
         if not self._channel.get_transport().is_active():
-            raise lost(self._where, "")
+            raise_lost(self._where, "")
         return _KILLED
 
 

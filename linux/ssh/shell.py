@@ -13,7 +13,7 @@ from agent.engine.shell import ByteSink, Command
 from agent.errors import HostError
 from agent.host import OperatingSystem
 from linux.ssh.bridge import bridge
-from linux.ssh.connection import Connection, lost
+from linux.ssh.connection import Connection, raise_lost
 from linux.ssh.running import Running
 from linux.ssh.target import Target
 
@@ -68,7 +68,7 @@ class SSHShell:
             channel.exec_command(line)
         except (SSHException, EOFError, OSError) as error:
             channel.close()
-            raise lost(self._target.where, str(error)) from error
+            raise_lost(self._target.where, str(error))
         return channel
 
     def _end(self, number: int) -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from socket import socket
 
@@ -16,8 +17,10 @@ import pytest
 from agent.commands.installing import own_wheel
 from agent.engine.shell import ByteSink, Command
 from agent.errors import HostError
-from agent.host import OperatingSystem
+from agent.host import HostAddress, OperatingSystem
 from linux.install import install, uninstall
+from linux.ssh import open_shell
+from tests.ssh.server import serving
 
 ROOT = Path(__file__).parents[2]
 _OVERLAY = """
@@ -38,11 +41,11 @@ class NamespaceShell:
     operating_system: OperatingSystem = "linux"
 
     def __init__(self, process: int) -> None:
-        self._enter = ["nsenter", f"--mount=/proc/{process}/ns/mnt", "--"]
+        self.enter = ["nsenter", f"--mount=/proc/{process}/ns/mnt", "--"]
 
     def run(self, command: Command, output: ByteSink, error: ByteSink) -> int:
         given = b"".join(command.standard_input or ())
-        ended = subprocess.run([*self._enter, *command.arguments], input=given, capture_output=True, check=False)
+        ended = subprocess.run([*self.enter, *command.arguments], input=given, capture_output=True, check=False)
         output(ended.stdout)
         error(ended.stderr)
         return ended.returncode
@@ -107,6 +110,21 @@ def test_agent_is_installed_again_and_taken_away(scratch_machine: NamespaceShell
     assert scratch_machine.text("sh", "-c", "ls /opt; ls /var/lib/dockwright").split().count("service") == 1
     uninstall(scratch_machine, told.append, purge=True)
     assert scratch_machine.text("sh", "-c", "ls -d /var/lib/dockwright 2>/dev/null || true") == ""
+
+
+@pytest.mark.system
+@pytest.mark.timeout(600)
+def test_agent_is_installed_over_ssh(scratch_machine: NamespaceShell, wheel: Path, tmp_path: Path) -> None:
+    told: list[str] = []
+    with (
+        serving(tmp_path, within=scratch_machine.enter) as server,
+        closing(open_shell(HostAddress(url=server.url()))) as shell,
+    ):
+        assert "thumbprint" in install(shell, wheel, told.append, service=False)
+        assert scratch_machine.text("/opt/dockwright/bin/dockwright", "--version").startswith("dockwright ")
+        uninstall(shell, told.append, purge=True)
+    assert scratch_machine.text("sh", "-c", "ls -d /opt/dockwright /var/lib/dockwright 2>/dev/null || true") == ""
+    assert not Path("/opt/dockwright").exists()
 
 
 def test_wheel_that_cannot_be_installed_leaves_nothing_in_place(

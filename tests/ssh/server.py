@@ -8,7 +8,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -72,8 +72,8 @@ class SSHServer:
 
 
 @contextmanager
-def serving(folder: Path, engine: str = "", more: str = "") -> Iterator[SSHServer]:
-    """A server for as long as it is needed. `more` are lines of its configuration."""
+def serving(folder: Path, engine: str = "", more: str = "", within: Sequence[str] = ()) -> Iterator[SSHServer]:
+    """A server for as long as it is needed. `more` are lines of its configuration, `within` what it is run by."""
     server = SSHServer(folder=folder, port=_free_port(), engine=engine)
     sshd = _program("sshd", "openssh-server")
     for name in ("host_key", "user_key"):
@@ -95,7 +95,9 @@ def serving(folder: Path, engine: str = "", more: str = "") -> Iterator[SSHServe
     (folder / "sshd_config").write_text(text, encoding="utf-8")
     server.at(server.port)
     with (folder / "log").open("ab") as log:
-        process = subprocess.Popen([sshd, "-D", "-e", "-f", str(folder / "sshd_config")], stderr=log, stdout=log)
+        process = subprocess.Popen(
+            [*within, sshd, "-D", "-e", "-f", str(folder / "sshd_config")], stderr=log, stdout=log
+        )
     try:
         _await_answer(server, process)
         yield server
@@ -171,11 +173,12 @@ def _carry(
 
 
 def _close(open_ones: list[socket.socket]) -> None:
-    for one in open_ones:
+    victims = open_ones[:]  # those who are cut may come back before all are
+    open_ones.clear()
+    for one in victims:
         with suppress(OSError):
             one.shutdown(socket.SHUT_RDWR)
         one.close()
-    open_ones.clear()
 
 
 def _await_answer(server: SSHServer, process: subprocess.Popen[bytes]) -> None:
