@@ -9,6 +9,7 @@ from __future__ import annotations
 from urllib.parse import parse_qs, urlsplit
 
 _USUAL_SOCKET = "/run/docker.sock"
+_USUAL_PIPE = "//./pipe/docker_engine"
 _USUAL_PORT = {"ssh": 22, "winrm": 5985}
 _TLS_PORT = {"winrm": 5986}
 
@@ -17,7 +18,7 @@ def engine_name(url: str) -> str:
     """`ssh://Me@Host?engine=cli` and `ssh://host:22` are one; what is no URL stays as it is.
 
     Who logs in, and how, makes no other engine; the port does, since one name may lead to several machines, and
-    so does the engine's socket there. `unix://` alone is the usual socket.
+    so does the engine's socket there. `unix://` alone is the usual socket, `npipe://` the usual pipe.
     """
     try:
         parts = urlsplit(url)
@@ -28,6 +29,8 @@ def engine_name(url: str) -> str:
         return url
     if parts.scheme == "unix":
         return f"unix://{_socket(parts.path or _USUAL_SOCKET)}"
+    if parts.scheme == "npipe":
+        return f"npipe:{parts.netloc and '//' + parts.netloc}{parts.path or _USUAL_PIPE}".lower()
     usual = _USUAL_PORT.get(parts.scheme)
     where = (parts.hostname or "").lower()
     if port not in (None, usual, _TLS_PORT.get(parts.scheme)):

@@ -10,6 +10,7 @@ from agent.engine_name import engine_name
         ("ssh://host", "ssh://me@HOST:22", "ssh://you@host?engine=cli&key=/k", "ssh://host/"),
         ("ssh://host?socket=/run/mine.sock", "ssh://me@host?engine=api&socket=/var/run/mine.sock"),
         ("winrm://me@host", "winrm://DOMAIN%5Cme@host:5986?transport=kerberos", "winrm://host:5985"),
+        ("npipe://", "npipe:////./pipe/docker_engine", "npipe:////./pipe/Docker_Engine"),
         ("memory://east", "memory://EAST"),
     ],
 )  # fmt: skip
@@ -25,6 +26,7 @@ def test_all_ways_to_write_a_host_are_one(urls: tuple[str, ...]) -> None:
         ("ssh://a", "winrm://a"),
         ("ssh://gateway:2201", "ssh://gateway:2202"),
         ("ssh://a", "ssh://a?socket=/run/user/1000/docker.sock"),
+        ("npipe://", "npipe:////./pipe/docker_engine_linux"),
         ("memory://east", "memory://west"),
     ],
 )

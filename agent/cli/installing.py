@@ -11,7 +11,7 @@ from agent.cli.options import FILE, host_from, plain_errors
 
 def _host_options(command: Any) -> Any:
     command = click.option("--host-password-file", type=FILE, help="Holds the host's password.")(command)
-    return click.option("--host", required=True, help="Where to, as ssh://user@host.")(command)
+    return click.option("--host", required=True, help="Where to, as ssh://user@host or winrm://user@host.")(command)
 
 
 @click.command()

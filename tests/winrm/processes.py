@@ -25,7 +25,7 @@ class Process:
     def __init__(
         self, arguments: Sequence[str], environment: Mapping[str, str], folder: Path, output: Path | None
     ) -> None:
-        self._file = output.open("wb") if output else None
+        self._file = (folder / output).open("wb") if output else None
         self._popen = subprocess.Popen(
             arguments,
             stdin=subprocess.PIPE,

@@ -49,7 +49,7 @@ def _resolve(line: Line, environment: Mapping[str, str], settings: Settings) -> 
         return _printing("", "", 0)
     name = ntpath.basename(line.arguments[0]).lower().removesuffix(".exe")
     rest = line.arguments[1:]
-    output = Path(native_path(line.output, settings.root)) if line.output else None
+    output = Path(native_path(line.output, settings.root).replace("\\", "/")) if line.output else None
     if name == "cmd":
         return _in_shell(rest, environment, settings, output)
     if name in _BUILT_IN:

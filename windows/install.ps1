@@ -1,0 +1,88 @@
+#Requires -Version 5.1
+#Requires -RunAsAdministrator
+<#
+.SYNOPSIS
+Puts the Dockwright agent on this machine and starts it: install.ps1 -Wheel dockwright-1.0-py3-none-any.whl
+.DESCRIPTION
+It needs Python 3.11 or newer, installed for all users. The agent gets an environment of its own, made beside the old
+one and then put in its place, and a task that Windows starts with the machine, as SYSTEM, which may use the engine's
+pipe. (A service would need a program that speaks to the service manager; a task needs none, and its second trigger
+starts it again within a minute, whatever has ended it.) It prints the agent's thumbprint and certificate.
+#>
+param(
+    [Parameter(Mandatory)] [string] $Wheel,
+    [string] $Folder = "$env:ProgramFiles\dockwright",
+    [string] $Data = "$env:ProgramData\dockwright",
+    [string] $Address = '0.0.0.0:10943',
+    [string] $Engine = 'npipe://'
+)
+Set-StrictMode -Version 3
+$ErrorActionPreference = 'Stop'
+trap { [Console]::Error.WriteLine("$_"); exit 1 }
+
+function Invoke-Program([string] $Program, [string[]] $Arguments, [string] $Doing) {
+    $ErrorActionPreference = 'Continue' # what a program prints to stderr is no error yet
+    $said = & $Program $Arguments 2>&1 | ForEach-Object { "$_" }
+    if ($LASTEXITCODE) { throw "cannot ${Doing}: $($said | Select-Object -Last 1)" }
+    $said
+}
+
+foreach ($program in 'python.exe', 'docker.exe') {
+    if (-not (Get-Command $program -ErrorAction SilentlyContinue)) { throw "$program is not on the PATH; install it for all users" }
+}
+$old = 'import sys, venv; sys.exit(sys.version_info < (3, 11) and ''it is older than 3.11'')'
+$null = Invoke-Program python.exe @('-c', $old) 'use this Python'
+$Wheel = (Resolve-Path -LiteralPath $Wheel).Path
+$pip = '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-warn-script-location'
+
+Remove-Item -Recurse -Force "$Folder.new", "$Folder.old" -ErrorAction SilentlyContinue
+$null = Invoke-Program python.exe @('-m', 'venv', "$Folder.new") 'make an environment'
+$null = Invoke-Program "$Folder.new\Scripts\python.exe" ($pip + $Wheel) 'install the agent'
+$null = Invoke-Program "$Folder.new\Scripts\python.exe" @('-P', '-m', 'agent.cli', '--version') 'start the agent'
+
+# What runs cannot be moved on Windows: a deployment that is under way makes this fail, and goes on.
+$task = @{ TaskName = 'Dockwright'; ErrorAction = 'SilentlyContinue' }
+$null = Disable-ScheduledTask @task
+Stop-ScheduledTask @task
+Start-Sleep -Seconds 2
+try {
+    if (Test-Path $Folder) { Move-Item $Folder "$Folder.old" }
+    Move-Item "$Folder.new" $Folder
+    # dockwright.exe names its Python by the path that it was installed under, so it is made once more.
+    $again = $pip + '--no-deps', '--no-index', '--force-reinstall', $Wheel
+    $null = Invoke-Program "$Folder\Scripts\python.exe" $again 'put the agent in its place'
+} catch {
+    if (Test-Path "$Folder.old") {
+        Remove-Item -Recurse -Force $Folder -ErrorAction SilentlyContinue
+        Move-Item "$Folder.old" $Folder
+    }
+    $null = Enable-ScheduledTask @task
+    Start-ScheduledTask @task
+    throw
+}
+Remove-Item -Recurse -Force "$Folder.old" -ErrorAction SilentlyContinue
+
+# Keys and journal are for SYSTEM and the administrators, whatever these are called in this Windows' language.
+$null = New-Item -ItemType Directory -Force $Data
+$rights = $Data, '/inheritance:r', '/grant:r', '*S-1-5-18:(OI)(CI)F', '*S-1-5-32-544:(OI)(CI)F'
+$null = Invoke-Program icacls.exe $rights 'protect the home'
+$python = "$Folder\Scripts\python.exe"
+$known = Invoke-Program $python @('-P', '-m', 'agent.cli', 'trust', 'show', '--home', $Data) 'make the certificate'
+
+$listen = "-P -m agent.cli listen --address $Address --host $Engine --home ""$Data"""
+$again = New-ScheduledTaskTrigger -Once -At (Get-Date) -RepetitionInterval (New-TimeSpan -Minutes 1)
+$task = @{
+    TaskName  = 'Dockwright'
+    Action    = New-ScheduledTaskAction -Execute $python -Argument $listen
+    Trigger   = (New-ScheduledTaskTrigger -AtStartup), $again
+    Principal = New-ScheduledTaskPrincipal -UserId 'S-1-5-18' -LogonType ServiceAccount -RunLevel Highest
+    Settings  = New-ScheduledTaskSettingsSet -MultipleInstances IgnoreNew -ExecutionTimeLimit ([TimeSpan]::Zero)
+}
+$null = Register-ScheduledTask @task -Force
+Remove-NetFirewallRule -Name Dockwright -ErrorAction SilentlyContinue
+$port = $Address.Split(':')[-1]
+$null = New-NetFirewallRule -Name Dockwright -DisplayName 'Dockwright agent' -Protocol TCP -LocalPort $port
+Start-ScheduledTask -TaskName Dockwright
+Start-Sleep -Seconds 2
+if ((Get-ScheduledTask -TaskName Dockwright).State -ne 'Running') { throw "it ended at once; to see why, run $python $listen" }
+$known
