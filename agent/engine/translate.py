@@ -155,6 +155,17 @@ def split_reference(reference: str) -> tuple[str, str]:
     return (name[:colon], name[colon + 1 :]) if colon > slash else (name, "latest")
 
 
+def registry_of(reference: str) -> str:
+    """The registry that Docker takes a reference to mean; logins are known by it.
+
+    >>> registry_of("shop/web:1"), registry_of("registry:8080/web:1")
+    ('docker.io', 'registry:8080')
+    """
+    first, slash, _ = reference.partition("/")
+    named = slash and ("." in first or ":" in first or first == "localhost")
+    return first if named else "docker.io"
+
+
 def checked_container(name: str) -> str:
     """The name, if it cannot lead a request astray: it becomes part of a URL's path."""
     if not _CONTAINER_NAME.match(name):

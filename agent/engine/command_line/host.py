@@ -30,7 +30,6 @@ from agent.host import (
     Platform,
     Port,
 )
-from agent.registry.reference import ImageReference
 
 TRANSFER_SECONDS = 3600.0
 TRANSFER_SILENCE = 600.0
@@ -291,7 +290,7 @@ class CommandLineHost:
         return found
 
     def _transfer(self, doing: str, reference: str, credentials: Credentials | None) -> str:
-        logins = {ImageReference.parse(reference).registry: credentials} if credentials else {}
+        logins = {translate.registry_of(reference): credentials} if credentials else {}
         with logged_in(self._shell, self._docker, logins) as configuration:
             arguments = [doing, reference]
             ended = self._docker.run_surely(arguments, configuration=configuration, timeout=TRANSFER_SECONDS)
