@@ -1,0 +1,1 @@
+"""A script step for Octopus, as templates that its library imports: `python -m linux.octopus` writes them anew."""
