@@ -121,6 +121,25 @@ for number in range(10**6):
     assert done[: len(acknowledged)] == [line.strip() for line in acknowledged if line.endswith("\n")]
 
 
+def test_a_journal_of_one_host_tells_of_that_host_only(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    everything = Journal(path)
+    empty = dict.fromkeys(("release", "project", "environment", "tenant", "step"), "")
+    for number, (slot, host) in enumerate(
+        [("a", "unix://"), ("a", "ssh://one"), ("b", "ssh://me@ONE:22"), ("a", "unix:///var/run/docker.sock")]
+    ):
+        everything.begin(NewRun(id=str(number), kind="deployment", slot=slot, host=host, **empty))
+    local, remote, other = (Journal(path, host=host) for host in ("unix://", "ssh://one?engine=cli", "ssh://two"))
+    assert [run.id for run in local.runs("a")] == ["3", "0"]
+    assert [run.id for run in local.runs("a", limit=1)] == ["3"]
+    assert [run.id for run in remote.runs()] == ["2", "1"]
+    assert [run.id for run in remote.unfinished("a")] == ["1"]
+    assert (local.slots(), remote.slots(), other.slots()) == (["a"], ["b", "a"], [])
+    assert len(everything.runs()) == len(everything.runs("a")) + 1 == 4
+    for journal in (everything, local, remote, other):
+        journal.close()
+
+
 def test_a_journal_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     Journal(path).close()

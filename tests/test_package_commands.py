@@ -123,17 +123,26 @@ def test_a_deployment_keeps_its_packages_until_four_good_ones_came_after_it(tmp_
     assert "would remove 1 package," in _dockwright(tmp_path, "packages", "--prune", "--keep", "0").stdout
 
 
+def test_deployments_to_another_host_make_none_of_the_first_go(tmp_path: Path, folder: Path) -> None:
+    _dockwright(tmp_path, "acquire", "App@1.0.0", "--feed", f"folder:{folder}")
+    _deployed(tmp_path, "App", "1.0.0")
+    for number in range(2, 6):
+        _deployed(tmp_path, "Other", "1.0", f"Deployments-{number}", host="ssh://elsewhere")
+    assert "nothing is to go" in _dockwright(tmp_path, "packages", "--prune", "--keep", "0").stdout
+    assert "App 1.0.0" in _dockwright(tmp_path, "packages").stdout
+
+
 def test_yes_without_prune_is_refused(tmp_path: Path) -> None:
     done = _dockwright(tmp_path, "packages", "--yes")
     assert done.returncode == 3
 
 
-def _deployed(tmp_path: Path, id_: str, version: str, deployment: str = "Deployments-1") -> None:
+def _deployed(tmp_path: Path, id_: str, version: str, deployment: str = "Deployments-1", host: str = "x") -> None:
     shown = json.loads(_dockwright(tmp_path, "packages", "--output", "json").stdout)["result"]
     sha256 = next((one["sha256"] for one in shown if one["names"] == [f"{id_} {version}"]), "0" * 64)
     journal = Journal(tmp_path / "home/journal.db")
-    names = ("slot", "release", "project", "environment", "tenant", "step", "host")
-    entry = journal.begin(NewRun(id=deployment, kind="deployment", **dict.fromkeys(names, "x")))
+    names = ("slot", "release", "project", "environment", "tenant", "step")
+    entry = journal.begin(NewRun(id=deployment, kind="deployment", host=host, **dict.fromkeys(names, "x")))
     entry.packages([(id_, id_, version, sha256, 1)])
     entry.finish("succeeded")
     journal.close()

@@ -13,6 +13,7 @@ from agent.containers.cutover import (
     shape_of,
     strategy_for,
 )
+from agent.containers.fitting import require_fitting
 from agent.containers.health import HealthSettings, await_healthy
 from agent.containers.labels import (
     CONFIGURATION,
@@ -54,6 +55,7 @@ __all__ = [
     "label_health",
     "lead",
     "replace",
+    "require_fitting",
     "restore",
     "run_settings",
     "scale",

@@ -30,7 +30,7 @@ def require_fitting(spec: ContainerSpec, host: ContainerHost, log: Callable[[str
             raise ContainerError(f"{host.url}: {reason}")
     if platform.os == "windows" and spec.stop_timeout > WINDOWS_STOP_SECONDS and spec.stop_timeout != _USUAL_STOP:
         log(
-            f"warning: Windows gives {spec.name} {WINDOWS_STOP_SECONDS} s to end, and not the {spec.stop_timeout} s "
+            f"Windows gives {spec.name} {WINDOWS_STOP_SECONDS} s to end, and not the {spec.stop_timeout} s "
             "of run.stop-timeout, unless its image sets ProcessShutdownTimeoutSeconds and WaitToKillServiceTimeout"
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from agent.containers import SPECIFICATION, expected_outage, serving, shape_of
+from agent.containers import SPECIFICATION, expected_outage, require_fitting, serving, shape_of
 from agent.packages import AcquiredPackage, ResolvedImage
 from agent.plan import Plan, PlannedContainer, PlannedFile, PlannedPackage
 from agent.step import StepContext
@@ -62,6 +62,7 @@ def _container(prepared: Prepared, context: StepContext) -> PlannedContainer | N
     if settings is None:
         return None
     spec = settings.specification(str(prepared.reference), context.deployment.suffix, prepared.container_labels)
+    require_fitting(spec, context.host, context.report.warning)
     shape = shape_of(spec.labels)
     old = serving(context.host, context.deployment.slot)
     return PlannedContainer(

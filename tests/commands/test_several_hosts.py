@@ -168,6 +168,27 @@ def test_what_died_on_one_host_is_left_to_that_host(
     journal.close()
 
 
+def test_stop_and_start_act_on_one_host(dockwright: Dockwright, hosts: dict[str, MemoryHost]) -> None:
+    dockwright("run", *to("east", "west"))
+    assert dockwright("stop", SLOT, *to("west")).exit_code == 0
+    assert [deployed(hosts[name]) for name in ("east", "west")] == [["Deployments-1"], []]
+    assert dockwright("start", SLOT, *to("west")).exit_code == 0
+    assert deployed(hosts["west"]) == ["Deployments-1"]
+
+
+def test_what_one_host_can_go_back_to_is_not_removed_for_what_another_has(
+    dockwright: Dockwright, hosts: dict[str, MemoryHost]
+) -> None:
+    for number in (1, 2):
+        dockwright("run", *to("east"), deployment=number)
+    for number in range(3, 8):
+        dockwright("run", *to("west"), deployment=number)
+    assert "nothing is to go" in dockwright("prune", "--keep", "1", *to("east")).output
+    assert "Deployments-1" not in deployed(hosts["east"])
+    assert dockwright("rollback", *to("east")).exit_code == 0
+    assert deployed(hosts["east"]) == ["Deployments-1"]
+
+
 def test_a_slot_that_is_held_on_one_host_is_free_on_another(dockwright: Dockwright, tmp_path: Path) -> None:
     with slot_lock(tmp_path / "home", SLOT, "somebody", 0, lambda _: None, host="memory://east"):
         assert dockwright("run", *to("west"), "--wait", "0").exit_code == 0

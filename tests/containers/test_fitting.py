@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.containers import SLOT, HealthSettings, Replacement, RunSettings, replace, serving
+from agent.containers import SLOT, HealthSettings, Replacement, RunSettings, replace, require_fitting, serving
 from agent.containers.credential_spec import check_credential_spec
-from agent.containers.fitting import require_fitting
 from agent.containers.once import OneOff, run_once
 from agent.errors import ContainerError, InputError
 from agent.host import ContainerSpec, ImageInfo, Platform

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from agent.engine_name import engine_name
 from agent.journal import ChangeRecord, Journal, PackageRecord, RunRecord
 from agent.report.events import Event, Failed, Message, Output, StageDetail, StageEnded, StagesPlanned, StageStarted
 from agent.report.stream import Line, decode_line, read_event
@@ -79,9 +80,12 @@ class Detail:
 
 
 def overview(home: Path) -> Overview:
-    """Every slot, and the latest deployments."""
+    """Every slot of every host, and the latest deployments."""
     runs = _runs(home)
-    slots = [_slot(name, [run for run in runs if run.slot == name]) for name in dict.fromkeys(r.slot for r in runs)]
+    places: dict[tuple[str, str], list[RunRecord]] = {}
+    for run in runs:
+        places.setdefault((run.slot, engine_name(run.host)), []).append(run)
+    slots = [_slot(name, there) for (name, _), there in places.items()]
     known = {run.id for run in runs}
     entries = [_entry_of_run(run) for run in runs]
     entries += [_entry_of_push(each) for each in _pushed(home) if each.id not in known]
