@@ -35,7 +35,13 @@ def run_on_each(
             own.close()
         return Standing(place=host.url, said="succeeded")
 
-    require_success(roll(hosts, rolling, attempt, lambda host: host.url))
+    try:
+        standings = roll(hosts, rolling, attempt, lambda host: host.url)
+    except BaseException:
+        done = [host.url for host in hosts if host.url in outcomes]
+        report.warning(f"stopped early; it stands on {', '.join(done) or 'no host'}, and on no other")
+        raise
+    require_success(standings)
     outputs = _common([outcome.outputs for outcome in outcomes.values()])
     for name, value in outputs.items():
         report.set_variable(name, value)

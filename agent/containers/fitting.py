@@ -9,12 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from agent.engine.compatibility import objection
+from agent.engine.compatibility import STOP_SECONDS, objection
 from agent.errors import ContainerError
 from agent.host import ContainerHost, ContainerSpec, Platform
-
-WINDOWS_STOP_SECONDS: Final = 5
-"""What Windows gives a container to end, whatever it is asked, unless the image's registry says otherwise."""
 
 _USUAL_STOP: Final = 10
 
@@ -28,9 +25,9 @@ def require_fitting(spec: ContainerSpec, host: ContainerHost, log: Callable[[str
         reason = objection(spec.image, image.os, image.os_version, platform, spec.isolation)
         if reason:
             raise ContainerError(f"{host.url}: {reason}")
-    if platform.os == "windows" and spec.stop_timeout > WINDOWS_STOP_SECONDS and spec.stop_timeout != _USUAL_STOP:
+    if platform.os == "windows" and spec.stop_timeout > STOP_SECONDS and spec.stop_timeout != _USUAL_STOP:
         log(
-            f"Windows gives {spec.name} {WINDOWS_STOP_SECONDS} s to end, and not the {spec.stop_timeout} s "
+            f"Windows gives {spec.name} {STOP_SECONDS} s to end, and not the {spec.stop_timeout} s "
             "of run.stop-timeout, unless its image sets ProcessShutdownTimeoutSeconds and WaitToKillServiceTimeout"
         )
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 LONG_TERM: Final = {14393: "ltsc2016", 17763: "ltsc2019", 20348: "ltsc2022", 26100: "ltsc2025"}
 """Builds of the long-term versions, by the tag that Microsoft gives images of them."""
 
+STOP_SECONDS: Final = 5
+"""What Windows gives a container to end, whatever it is asked, unless the image's registry says otherwise."""
+
 _RELAXED_FROM: Final = 20348
 
 
@@ -95,6 +98,7 @@ def isolation_lines(platform: Platform) -> Iterable[str]:
     more = tuple(tag for tag in hyperv if tag not in process)
     if more:
         yield f"with isolation: hyperv also: {_listed(more)}"
+    yield f"a container gets {STOP_SECONDS} s to end, unless its image says otherwise in its registry"
 
 
 def _verdict(host: int, image: int) -> Verdict:

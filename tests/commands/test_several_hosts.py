@@ -1,3 +1,6 @@
+import io
+import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -6,12 +9,15 @@ import pytest
 from click.testing import CliRunner, Result
 
 from agent.cli.main import commands
+from agent.commands.several_hosts import run_on_each
 from agent.containers import DEPLOYMENT, serving
 from agent.errors import ContainerError, HostError
-from agent.host import ContainerSpec
+from agent.host import ContainerSpec, HostAddress
 from agent.journal import Journal
 from agent.lock import slot_lock
+from agent.report import Report, open_report
 from agent.rolling import Standing, roll
+from agent.step import Outcome
 from agent.testing import Behaviour, MemoryHost
 from tests.commands.serving_step import HOSTS, IMAGE, PASSWORDS, register
 
@@ -45,8 +51,9 @@ def dockwright(hosts: dict[str, MemoryHost], tmp_path: Path, monkeypatch: pytest
                 "Octopus.Environment.Id": "Environments-1",
             }
             sets = [text for name, value in settings.items() for text in ("--set", f"{name}={value}")]
-            arguments = ("run", str(tmp_path / "bundle"), *arguments[1:], *sets, "--cache-keep", "-1")
-        return CliRunner().invoke(commands, [*arguments, "--home", str(tmp_path / "home"), "--output", "plain"])
+            arguments = ("run", str(tmp_path / "bundle"), *sets, "--cache-keep", "-1", *arguments[1:])
+        place = ["--home", str(tmp_path / "home"), "--output", "plain"]
+        return CliRunner().invoke(commands, [arguments[0], *place, *arguments[1:]])
 
     return run
 
@@ -166,6 +173,47 @@ def test_what_died_on_one_host_is_left_to_that_host(
     assert dockwright("run", *to("east"), deployment=3).exit_code == 0
     assert journal.unfinished(SLOT) == []
     journal.close()
+
+
+def test_an_interrupt_says_where_it_stands_and_goes_on_with_no_other(
+    dockwright: Dockwright, hosts: dict[str, MemoryHost]
+) -> None:
+    def interrupt(_spec: ContainerSpec) -> Behaviour:
+        raise KeyboardInterrupt
+
+    hosts["west"].behaviour = interrupt
+    done = dockwright("run", *to("east", "west", "south"))
+    assert done.exit_code != 0
+    assert "stopped early; it stands on memory://east, and on no other" in done.output
+    assert deployed(hosts["south"]) == []
+
+
+@pytest.mark.parametrize(("output", "expected"), [("octopus", 1), ("json", 0), ("events", 0)])
+def test_a_server_is_told_an_output_once(dockwright: Dockwright, output: str, expected: int) -> None:
+    done = dockwright("run", *to("east", "west"), "--rolling", "2", "--output", output)
+    assert done.exit_code == 0, done.output
+    assert done.stdout.count("##octopus[setVariable") == expected
+    if output == "json":
+        assert json.loads(done.stdout)["outputs"] == {"Image": IMAGE}
+
+
+def test_secrets_are_masked_whichever_host_tells_them() -> None:
+    shown = io.StringIO()
+    report = open_report("plain", shown, shown, {}, verbose=True, is_terminal=False)
+    report.masker.add("Password", "correct\nhorse")
+
+    def deploy(host: HostAddress, own: Report) -> Outcome:
+        own.mask("Token", f"battery-{host.url[-1]}")
+        own.output("is it correct")
+        own.output("horse?")
+        own.info("battery-a or battery-b")
+        return Outcome()
+
+    run_on_each([HostAddress(url=f"memory://{name}") for name in "ab"], 1, report, deploy)
+    report.close()
+    assert "memory://b" in shown.getvalue()
+    assert not re.search(r"correct|horse|battery-b", shown.getvalue().partition("memory://b")[2])
+    assert "battery-a" not in shown.getvalue()
 
 
 def test_stop_and_start_act_on_one_host(dockwright: Dockwright, hosts: dict[str, MemoryHost]) -> None:

@@ -75,4 +75,5 @@ def test_doctor_tells_what_a_host_can_run() -> None:
         "the host is Windows ltsc2022 (build 20348)",
         "base images it runs as they are: -ltsc2022",
         "with isolation: hyperv also: -ltsc2019, -ltsc2016",
+        "a container gets 5 s to end, unless its image says otherwise in its registry",
     ]
