@@ -6,6 +6,7 @@ from agent.engine.shell import Command
 from agent.errors import HostError
 from agent.host import ContainerHost, HostAddress
 from linux.ssh.shell import SSHShell
+from linux.ssh.streams import Streams
 from linux.ssh.target import read
 
 _DIAL = Command(arguments=("docker", "system", "dial-stdio"))
@@ -45,5 +46,6 @@ def _engine_host(shell: SSHShell) -> ContainerHost:
     from agent.engine.api import EngineHost
     from agent.engine.client import open_client
 
-    client = open_client(lambda _seconds: shell.open(_DIAL), where=shell.url)
-    return EngineHost(client, shell.url, shell.address, shell.close)
+    streams = Streams(shell, _DIAL)
+    client = open_client(lambda _seconds: streams.open(), where=shell.url)
+    return EngineHost(client, shell.url, shell.address, streams.close)
