@@ -140,6 +140,22 @@ def test_a_journal_of_one_host_tells_of_that_host_only(tmp_path: Path) -> None:
         journal.close()
 
 
+def test_what_was_built_or_pushed_anywhere_is_known_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    empty = dict.fromkeys(("release", "project", "environment", "tenant", "step"), "")
+    for host in ("unix://", "ssh://one"):
+        journal = Journal(path, host=host)
+        entry = journal.begin(NewRun(id=host, kind="deployment", slot="a", host=host, **empty))
+        for kind in ("build", "push", "create"):
+            with entry.effect("build", kind, f"{kind}-{host}"):
+                pass
+        journal.close()
+    here = Journal(path, host="unix://")
+    assert here.built() == {"build-unix://", "push-unix://", "build-ssh://one", "push-ssh://one"}
+    assert [run.id for run in here.all_runs()] == ["ssh://one", "unix://"]
+    here.close()
+
+
 def test_a_journal_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     Journal(path).close()

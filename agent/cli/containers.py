@@ -78,7 +78,7 @@ def start(name: str, wait: float, **options: Any) -> None:
     "--keep", default=3, show_default=True, type=click.IntRange(min=0), help="Keep so many predecessors in each slot."
 )
 @click.option("--images", is_flag=True, help="Only images, no containers.")
-@click.option("--registry", is_flag=True, help="What registries hold, instead of the host's.")
+@click.option("--registry", is_flag=True, help="Images in registries; with --images the host's too.")
 @click.option("--yes", is_flag=True, help="Remove it.  [default: only show it]")
 @WAIT
 @place_options
@@ -88,7 +88,7 @@ def prune(keep: int, images: bool, registry: bool, yes: bool, wait: float, **opt
         from agent.commands import display, pruning
 
         request = pruning.PruneRequest(home=home_from(options), host=host_from(options), keep=keep, wait=wait)
-        request = dataclasses.replace(request, only_images=images, registry=registry)
+        request = dataclasses.replace(request, images=images, registry=registry)
         found = pruning.prune(request, report, apply=yes)
         report.result(pruning.pruned_lines(found, applied=yes), display.as_json(found))
 

@@ -10,7 +10,7 @@ from agent.containers import DEPLOYMENT, SLOT
 from agent.images.layer_cache import LayerCache
 from agent.images.opened import OpenImage, open_image
 from agent.images.verification import Finding, verify_base, verify_parts
-from agent.labels import CONFIGURATION
+from agent.labels import BASE, CONFIGURATION, PACKAGE
 from agent.registry import ImageReference, RegistryClient, find_credentials
 
 
@@ -51,6 +51,8 @@ def _journal(image: OpenImage, home: Path) -> Iterator[Finding]:
         return
     yield _compared("digest", image.image.digest, known.run.digest, known)
     labels = image.config.labels
+    if PACKAGE in labels and BASE not in labels and SLOT not in labels:
+        return  # a release's own image belongs to no deployment, and its digest says all
     if known.run.digest == image.image.digest or DEPLOYMENT in labels:
         yield _compared(f"label {DEPLOYMENT}", labels.get(DEPLOYMENT, ""), known.run.id, known)
         yield _compared(f"label {SLOT}", labels.get(SLOT, ""), known.run.slot, known)

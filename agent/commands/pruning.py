@@ -35,29 +35,27 @@ KEEP = 3
 class PruneRequest:
     """`keep` is how many stopped predecessors stay in each slot, and the images of how many.
 
-    `only_images` leaves the containers alone; `registry` is about what registries hold, and leaves the host alone.
+    `images`: the host's images, its containers are left alone. `registry`: what registries hold. Without either it
+    is about the host's containers and images.
     """
 
     home: Path
     host: HostAddress
     keep: int = KEEP
     wait: float = 600
-    only_images: bool = False
+    images: bool = False
     registry: bool = False
 
 
 def prune(request: PruneRequest, report: Report, *, apply: bool) -> list[Surplus]:
     """What goes (with `apply`), or would go. What cannot be removed is warned of, and left."""
     with closing(connect(request.host)) as host, closing(_journal(request, report)) as journal:
+        found: list[Surplus] = []
+        if request.images or not request.registry:
+            found += _on_host(request, host, journal, report, apply=apply)
         if request.registry:
-            return _registries(request, host, journal, report, apply=apply)
-        found = _surplus(request, host, journal)
-        if not apply or not found:
-            return found
-        gone: list[Surplus] = []
-        for slot in dict.fromkeys(one.slot for one in found if one.slot) or journal.slots()[:1]:
-            gone += _pruned(slot, request, host, journal, report)
-        return gone
+            found += _registries(request, host, journal, report, apply=apply)
+        return found
 
 
 def pruned_lines(found: Sequence[Surplus], *, applied: bool) -> list[str]:
@@ -74,9 +72,19 @@ def pruned_lines(found: Sequence[Surplus], *, applied: bool) -> list[str]:
     return [*lines, f"removed {total}" if applied else f"would remove {total}; add --yes to do it"]
 
 
+def _on_host(
+    request: PruneRequest, host: ContainerHost, journal: Journal, report: Report, *, apply: bool
+) -> list[Surplus]:
+    found = _surplus(request, host, journal)
+    if not apply or not found:
+        return found
+    slots = list(dict.fromkeys(one.slot for one in found if one.slot)) or journal.slots()[:1]
+    return [one for slot in slots for one in _pruned(slot, request, host, journal, report)]
+
+
 def _surplus(request: PruneRequest, host: ContainerHost, journal: Journal) -> list[Surplus]:
     containers, images = owned(host), images_of(host)
-    if request.only_images:
+    if request.images:
         return surplus_images(images, containers, journal.runs(), request.keep, journal.built())
     return surplus(containers, images, journal.runs(), request.keep, journal.built())
 

@@ -48,6 +48,8 @@ def test_environments_run_the_very_same_image(site: Site, second: dict[str, str]
     assert other.code == 0, other.stderr
     assert first.outputs["Digest"] == other.outputs["Digest"] == digest_of(site, "1.0.0-deployments-2")
     assert sorted(environments) == ["one", "two"]
+    verified = dockwright("image", "verify", other.outputs["Image"], "--home", str(site.home))
+    assert verified.code == 0, verified.stdout
 
 
 def test_files_of_an_environment_are_one_layer_on_the_release(site: Site, second: dict[str, str]) -> None:
@@ -108,6 +110,15 @@ def test_what_needs_an_image_for_each_environment_is_refused(site: Site) -> None
     assert done.code == 3
     assert "cannot serve every environment: Dockerfile:5: RUN could see app/appsettings.json" in done.stderr
     assert digest_of(site, "1.0.0-deployments-1") is None
+
+
+def test_a_hook_that_could_change_the_release_is_refused(site: Site) -> None:
+    site.step, site.extra = PER_RELEASE, {"Deploy.sh": "echo changed > app/index.html\n"}
+    done = site.run(1)
+    assert done.code == 3
+    assert "Deploy.sh could change what goes into the release's image" in done.stderr
+    site.extra = {"PostDeploy.sh": "echo done\n"}
+    assert site.run(1).code == 0
 
 
 def test_release_needs_a_registry(site: Site) -> None:
