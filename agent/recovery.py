@@ -7,9 +7,11 @@ serve, or the new ones do; what stands before them leads there, and nothing half
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from agent.containers import Scene, Strategy, serving, shape_of, strategy_for
 from agent.containers.once import remove_once
+from agent.errors import ContainerError
 from agent.host import ContainerHost, ContainerInfo
 from agent.journal import EffectRecord, Journal, RunRecord
 from agent.labels import TEMPORARY
@@ -58,16 +60,28 @@ def _recover(record: RunRecord, journal: Journal, host: ContainerHost, log: Log)
         strategy.undo(new, old, {one.id for one in new if one.name not in created})
         if old:
             log(f"{record.id} had died; {', '.join(one.name for one in old)} serves again")
-    _forget_images(record, noted, host)
+    _forget_images(record, noted, journal, host)
     entry.finish("interrupted", "the run died; what it had begun was undone")
 
 
-def _forget_images(record: RunRecord, effects: list[EffectRecord], host: ContainerHost) -> None:
-    """What was built for that deployment alone serves nobody; what others share is left to retention."""
-    built = _names([effect for effect in effects if effect.stage == "build"], "build")
-    for reference in built:
+def _forget_images(record: RunRecord, effects: list[EffectRecord], journal: Journal, host: ContainerHost) -> None:
+    """What was made for that deployment alone serves nobody; what others share is left to retention. If the same
+    deployment has succeeded before, its image is needed to go back to it."""
+    runs = journal.runs(record.slot)
+    if any(run.id == record.id and run.state == "succeeded" for run in runs):
+        return
+    for reference in _names(effects, "build", "push"):
         if reference.lower().endswith(f"-{record.id.lower()}"):
-            host.remove_image(reference)
+            _forget(reference, host)
+    for pinned in _names([effect for effect in effects if effect.stage == "push"], "pull"):
+        image = host.image(pinned)
+        if image is not None and not image.tags:  # it died before it gave it the deployment's name
+            _forget(pinned, host)
+
+
+def _forget(reference: str, host: ContainerHost) -> None:
+    with suppress(ContainerError):  # a container of another slot has the same image
+        host.remove_image(reference)
 
 
 def _names(effects: list[EffectRecord], *kinds: str) -> list[str]:

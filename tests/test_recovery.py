@@ -176,3 +176,34 @@ def test_a_failure_that_cannot_be_undone_is_undone_by_the_next_command(journal: 
     recover(SLOT_NAME, journal, lambda: host, lambda _: None)
     assert [container.name for container in host.find({SLOT: SLOT_NAME})] == ["web-deployments-1"]
     assert [container.name for container in serving(host, SLOT_NAME)] == ["web-deployments-1"]
+
+
+@pytest.mark.parametrize("kind", ["build", "push"])
+def test_the_image_made_for_a_run_that_died_is_gone_after_recovery(kind: str, journal: Journal) -> None:
+    host = MemoryHost()
+    host.add_image("registry/shop:1.0.0-deployments-1")
+    with begun(journal, 1).effect(kind, kind, "registry/shop:1.0.0-deployments-1"):
+        pass
+    recover(SLOT_NAME, journal, lambda: host, lambda _: None)
+    assert host.images({}) == []
+
+
+def test_the_image_of_a_deployment_that_had_succeeded_outlives_its_second_run(journal: Journal) -> None:
+    host = MemoryHost()
+    host.add_image("registry/shop:1.0.0-deployments-1")
+    begun(journal, 1).finish("succeeded", container="web-deployments-1")
+    with begun(journal, 1).effect("build", "build", "registry/shop:1.0.0-deployments-1"):
+        pass
+    recover(SLOT_NAME, journal, lambda: host, lambda _: None)
+    assert [image.tags for image in host.images({})] == [("registry/shop:1.0.0-deployments-1",)]
+
+
+def test_an_image_that_others_run_is_left_to_them(journal: Journal) -> None:
+    host = MemoryHost()
+    host.add_image("registry/shop:1.0.0-deployments-1")
+    host.create(ContainerSpec(name="another", image="registry/shop:1.0.0-deployments-1"))
+    with begun(journal, 1).effect("build", "build", "registry/shop:1.0.0-deployments-1"):
+        pass
+    recover(SLOT_NAME, journal, lambda: host, lambda _: None)
+    assert journal.runs()[0].state == "interrupted"
+    assert len(host.images({})) == 1

@@ -10,15 +10,10 @@ import pytest
 from linux.sandbox import Sandbox
 from linux.sandbox.engine_call import EngineSocket
 from tests.conftest import TestRun
+from tests.system.mortals import HELD, PROXIED
 from tests.system.proxies import RunningProxy, haproxy
 from tests.system.python_image import make_python_image
-from tests.system.shop import STEP, Site, dockwright
-
-PROXIED = STEP.replace('["127.0.0.1:#{Site.Port}:80"]', '["80"]').replace(
-    "    stop-timeout",
-    "    replicas: 2\n    cutover: {strategy: proxy, haproxy: '#{Socket}', backend: shop}\n    stop-timeout",
-)
-HELD = STEP.replace("    stop-timeout", "    cutover: {strategy: hold, image: '#{Relay.Image}'}\n    stop-timeout")
+from tests.system.shop import Site, dockwright
 
 
 @pytest.fixture
