@@ -36,11 +36,20 @@ def require_fitting_bases(request: BuildRequest, host: ContainerHost, log: Calla
     """
     platform = host.platform()
     if platform.os != "windows":
+        _require_no_isolation(request, host.url, platform)
         return
     for base in base_images(request):
         made_for = _made_for(base, request, host, platform, log)
         if reason := objection(str(base), made_for.os, made_for.os_version, platform, request.isolation):
             raise BuildError(f"{request.dockerfile}: {reason}")
+
+
+def _require_no_isolation(request: BuildRequest, url: str, platform: Platform) -> None:
+    if request.isolation:
+        raise BuildError(
+            f"{url}: build.isolation is for Windows containers, and this engine runs {platform}; "
+            "take it out, or choose another --host"
+        )
 
 
 def _made_for(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,9 @@ def test_registry_that_cannot_be_asked_stops_nothing(tmp_path: Path) -> None:
     host = MemoryHost(platform=windows(20348))
     require_fitting_bases(BuildRequest(context=tmp_path, tags=()), host, told.append)
     assert "is not known" in told[0]
+
+
+def test_isolation_is_refused_where_there_is_none(request_with_base: BuildRequest) -> None:
+    isolated = dataclasses.replace(request_with_base, isolation="hyperv")
+    with pytest.raises(BuildError, match=r"build\.isolation is for Windows containers, and this engine runs linux"):
+        require_fitting_bases(isolated, MemoryHost(), lambda _text: None)
