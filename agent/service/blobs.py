@@ -9,6 +9,8 @@ import hashlib
 import os
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from agent.errors import InputError, StorageError
@@ -61,9 +63,8 @@ class Blobs:
 
     def append(self, sha256: str, offset: int, data: bytes) -> Upload:
         """Write `data` at `offset`, which must be where the upload is. OffsetError if it is not."""
-        path = self._pending(sha256)
-        size = _size(path)
-        with exclusive(path.with_suffix(".lock")), path.open("r+b") as file:
+        with self._held(sha256) as path, path.open("r+b") as file:
+            size = _size(path)
             file.seek(0, os.SEEK_END)
             at = Upload(sha256=sha256, size=size, offset=file.tell())
             if offset != at.offset:
@@ -75,22 +76,12 @@ class Blobs:
 
     def commit(self, sha256: str) -> Upload:
         """Make a whole upload a blob. InputError if bytes are missing or are not those that were announced."""
-        if self.has(sha256):
-            size = (self._folder / sha256).stat().st_size
-            return Upload(sha256=sha256, size=size, offset=size)
-        path = self._pending(sha256)
-        size, actual = _size(path), path.stat().st_size
-        if actual != size:
-            raise OffsetError(Upload(sha256=sha256, size=size, offset=actual))
-        if _hash(path) != sha256:
-            path.unlink(missing_ok=True)
-            path.with_suffix(".lock").unlink(missing_ok=True)
-            raise InputError("what was uploaded has another SHA-256 than announced; send it again")
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
-        path.replace(self._folder / sha256)
-        path.with_suffix(".lock").unlink(missing_ok=True)
-        return Upload(sha256=sha256, size=size, offset=size)
+        try:
+            return self._committed(sha256)
+        except OffsetError as error:
+            if self.has(sha256):
+                return error.upload  # somebody else has sent it, and was first
+            raise
 
     def verified(self, sha256: str) -> Path:
         """The blob's file, its bytes hashed once more. InputError if it is not here or was changed on disk."""
@@ -119,8 +110,40 @@ class Blobs:
                 total -= path.stat().st_size
                 path.unlink(missing_ok=True)
 
+    def _committed(self, sha256: str) -> Upload:
+        with self._held(sha256) as path:
+            size, actual = _size(path), path.stat().st_size
+            if actual != size:
+                raise OffsetError(Upload(sha256=sha256, size=size, offset=actual))
+            right = _hash(path) == sha256
+            if right:
+                with path.open("rb") as file:
+                    os.fsync(file.fileno())
+                path.replace(self._folder / sha256)
+            path.unlink(missing_ok=True)
+            self._lock(sha256).unlink(missing_ok=True)
+        if not right:
+            raise InputError("what was uploaded has another SHA-256 than announced; send it again")
+        return Upload(sha256=sha256, size=size, offset=size)
+
+    @contextmanager
+    def _held(self, sha256: str) -> Iterator[Path]:
+        """The upload's file, and nobody else's meanwhile."""
+        self._pending(sha256)
+        with exclusive(self._lock(sha256)):
+            yield self._pending(sha256)
+
+    def _lock(self, sha256: str) -> Path:
+        return self._partial / f"{sha256}.lock"
+
+    def _whole(self, sha256: str) -> Upload:
+        size = (self._folder / sha256).stat().st_size
+        return Upload(sha256=sha256, size=size, offset=size)
+
     def _pending(self, sha256: str) -> Path:
         found = next((path for path in self._partial.glob(f"{sha256}.*") if path.suffix != ".lock"), None)
+        if found is None and self.has(sha256):
+            raise OffsetError(self._whole(sha256))  # somebody else has sent it meanwhile
         if found is None:
             raise InputError(f"no upload of {sha256[:12]} was begun; begin it first")
         return found

@@ -76,7 +76,7 @@ def end_descendants(spared: Callable[[int], bool], seconds: float) -> None:
 
 def kill_marked(mark: str, spared: Callable[[int], bool]) -> None:
     """Kill what bears the mark in its environment, after whoever could have ended it in order was killed."""
-    while left := [process for process in _marked(mark) if not spared(process)]:
+    while left := [process for process in marked(mark) if not spared(process)]:
         for process in left:
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
@@ -88,7 +88,8 @@ def is_guard(process: int) -> bool:
     return "agent.guard" in command_line(process)
 
 
-def _marked(mark: str) -> list[int]:
+def marked(mark: str) -> list[int]:
+    """What bears that mark and still runs."""
     found = []
     for folder in _PROC.glob("[0-9]*"):
         with suppress(OSError):

@@ -326,6 +326,20 @@ def test_upload_that_is_cut_goes_on_where_it_was(agent: Agent, tmp_path: Path) -
     assert (agent.home / "service" / "blobs" / sha256).read_bytes() == data
 
 
+def test_file_that_two_send_at_once_is_there_for_both(agent: Agent, tmp_path: Path) -> None:
+    import hashlib
+    from concurrent.futures import ThreadPoolExecutor
+
+    for number in range(5):
+        file = tmp_path / f"{number}.bin"
+        file.write_bytes(os.urandom(500_000))
+        sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+        clients = [agent.client() for _ in range(3)]
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(lambda client: client.upload(file, sha256), clients))  # noqa: B023
+        assert (agent.home / "service" / "blobs" / sha256).read_bytes() == file.read_bytes()
+
+
 def test_upload_with_another_hash_is_refused_and_forgotten(agent: Agent, tmp_path: Path) -> None:
     file = tmp_path / "data.bin"
     file.write_bytes(b"something else")
