@@ -48,7 +48,7 @@ def _prepared(context: StepContext, *, planning: bool) -> Prepared:
     source = SourceImage.from_inputs(context)
     if not source.registry:
         raise InputError("step.yaml: inputs.registry: the release's image is kept for all environments; say where")
-    prepared = prepare(source, context, planning=planning)
+    prepared = prepare(replace(source, as_is=True), context, planning=planning)
     way = _only(prepared.way, prepared)
     if isinstance(way, OnRelease) and prepared.recipe.run is None:
         return replace(prepared, way=replace(way, files={}), reference=way.release)

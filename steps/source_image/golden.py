@@ -78,13 +78,11 @@ def take_files(
     """The files that the features speak of. InputError for a path that the image does not have."""
     globs = globs_spoken_of(settings_from(settings, context.variables))
     where = f"{SDI}: golden: {golden.resolved.image}"
-    if not globs:
+    if not globs and not source.as_is:
         raise InputError(f"{where}: transform names no files of it; name them by their paths in the image")
-    found = (
-        _found_in_registry(golden, globs, source, context) if golden.base else _found_on_host(golden, globs, context)
-    )
+    found = _found(golden, globs, source, context) if globs else Found(files=(), folders={})
     missing = [glob for glob in found.unmatched if is_literal(glob)]
-    if missing or not found.files:
+    if missing or (globs and not found.files):
         hint = _hint(golden, missing[0], source, context) if missing and golden.base else ""
         raise InputError(
             f"{where}: it has no file {', '.join(missing or globs)[:300]}; name files as they are in it{hint}"
@@ -164,6 +162,13 @@ def _require_platform(golden: Golden, platform: str) -> None:
             f"{SDI}: golden: {golden.resolved.image} is for {about.os}/{about.architecture}, "
             f"{'/'.join(wanted)} is needed; name an image for that"
         )
+
+
+def _found(golden: Golden, globs: tuple[str, ...], source: SourceImage, context: StepContext) -> Found:
+    in_registry = golden.base is not None
+    return (
+        _found_in_registry(golden, globs, source, context) if in_registry else _found_on_host(golden, globs, context)
+    )
 
 
 def _found_in_registry(golden: Golden, globs: tuple[str, ...], source: SourceImage, context: StepContext) -> Found:

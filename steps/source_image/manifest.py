@@ -58,6 +58,8 @@ class SourceImage:
     hooks: bool | None = None
     hook_time_limit: float = 3600
     retention: RetentionSettings | None = None
+    as_is: bool = False
+    """Whether a golden image will do as it is, with no file of it configured."""
 
     @property
     def logins(self) -> dict[str, Credentials]:

@@ -66,6 +66,8 @@ class OnGolden:
     def __str__(self) -> str:
         resolved = self.golden.resolved
         where = "" if self.golden.base else ", which only the host has"
+        if not self.changes.paths:
+            return f"{resolved.image} ({resolved.digest[:19]}{where}), as it is"
         return f"one layer over {resolved.image} ({resolved.digest[:19]}{where}): {_counted(len(self.changes.paths))}"
 
 

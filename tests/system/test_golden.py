@@ -60,6 +60,25 @@ def deploy(
     return dockwright(*site.arguments(command, 1, "--output", "json", *more, **settings))
 
 
+def test_release_that_was_made_elsewhere_is_deployed_with_variables_only(site: Site, release: Release) -> None:
+    environment = RUN + '    environment: {GREETING: "#{Greeting}"}\n'
+    site.step = STEP_WITH_RUN.replace(RUN, environment).replace("step: source-image", "step: image-per-release")
+    planned = deploy(site, release.image, command="plan", sdi="golden: {golden}\n")
+    assert "one layer over" not in str(planned.answer["way"]), planned.stderr
+    done = deploy(site, release.image, sdi="golden: {golden}\n")
+    assert done.code == 0, done.stderr
+    (container,) = site.containers()
+    assert container.environment["GREETING"] == "hello"
+    made = site.host.image(done.outputs["Image"])
+    assert made is not None
+    assert made.labels[BASE] in {digest.rpartition("@")[2] for digest in release_digests(site, release)}
+
+
+def release_digests(site: Site, release: Release) -> tuple[str, ...]:
+    image = site.host.image(release.image)
+    return image.digests if image else ()
+
+
 def look(site: Site) -> list[str]:
     """What the image's files are like in the container that runs."""
     (container,) = site.containers()
