@@ -25,6 +25,7 @@ class RemoteShell:
     commands: dict[str, Process] = field(default_factory=dict)
     used: float = field(default_factory=monotonic)
     active: int = 0
+    idle_seconds: float = 0
 
 
 @dataclass
@@ -60,10 +61,9 @@ class Machine:
 
     def reap(self) -> None:
         """Idle shells end, as they do on Windows; one with a request in the air is not idle."""
-        oldest = monotonic() - self.settings.idle_seconds
         with self._lock:
             for shell_id, shell in list(self.shells.items()):
-                if shell.used < oldest and not shell.active:
+                if monotonic() - shell.used > shell.idle_seconds and not shell.active:
                     self._end(shell_id)
 
     def end_all(self) -> None:
@@ -84,7 +84,12 @@ class Machine:
             shell_id = proposed or str(uuid4()).upper()
             variables = {v.get("Name", ""): v.text or "" for v in _each(asked, "Variable")}
             self.environments.append(variables)
-            self.shells[shell_id] = RemoteShell(environment={**self._login_environment(), **variables})
+            self.shells[shell_id] = RemoteShell(
+                environment={**self._login_environment(), **variables},
+                idle_seconds=min(
+                    self.settings.idle_seconds, *(soap.seconds(i.text) for i in _each(asked, "IdleTimeOut")), 7200
+                ),
+            )
         return soap.answer(asked, "CreateResponse", soap.created(shell_id))
 
     def _command(self, asked: Asked) -> bytes:

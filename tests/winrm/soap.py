@@ -69,7 +69,7 @@ def read(message: bytes) -> Asked:
         resource=_header(root, WSMAN, "ResourceURI"),
         message_id=_header(root, ADDRESSING, "MessageID"),
         shell_id=next((s.text or "" for s in root.iter(f"{{{WSMAN}}}Selector") if s.get("Name") == "ShellId"), ""),
-        seconds=_seconds(_header(root, WSMAN, "OperationTimeout")),
+        seconds=seconds(_header(root, WSMAN, "OperationTimeout")),
         body=body,
         data=base64.b64decode(text) if text else b"",
     )
@@ -136,6 +136,11 @@ def identity() -> bytes:
     return f'<s:Envelope xmlns:s="{ENVELOPE}"><s:Header/><s:Body>{body}</s:Body></s:Envelope>'.encode()
 
 
+def seconds(duration: str | None) -> float:
+    """`PT20S` or `PT20.000S`; 60 where nothing is said."""
+    return float(duration.removeprefix("PT").removesuffix("S")) if duration and duration.endswith("S") else 60
+
+
 def _without_long_text(message: bytes) -> tuple[bytes, bytes]:
     end = message.rfind(b"</", 0, message.find(b":Send>", len(message) - 200) - 1) if len(message) > 4096 else -1
     start = message.rfind(b">", 0, end) + 1 if end > 0 else 0
@@ -147,11 +152,6 @@ def _without_long_text(message: bytes) -> tuple[bytes, bytes]:
 def _header(root: ET.Element, namespace: str, name: str) -> str:
     found = root.find(f"{{{ENVELOPE}}}Header/{{{namespace}}}{name}")
     return (found.text or "").strip() if found is not None else ""
-
-
-def _seconds(duration: str) -> float:
-    """`PT20S` or `PT20.000S`; 60 where nothing is said."""
-    return float(duration.removeprefix("PT").removesuffix("S")) if duration.endswith("S") else 60
 
 
 def _envelope(action: str, relates_to: str, body: str) -> bytes:

@@ -17,6 +17,9 @@ from xml.sax.saxutils import escape, quoteattr
 OPERATION_SECONDS = 20
 """How long the machine may hold a request before it says that there is nothing yet."""
 
+IDLE_SECONDS = 300
+"""After so long without a request the machine ends a shell: that of an agent that was killed, too."""
+
 ANSWER_SIZE = 512_000
 """The largest answer, in bytes, that we ask for."""
 
@@ -59,7 +62,7 @@ def create(shell_id: str, environment: Mapping[str, str]) -> bytes:
         for name, value in environment.items()
     )
     body = (
-        f"<rsp:Shell ShellId={quoteattr(shell_id)}>"
+        f"<rsp:Shell ShellId={quoteattr(shell_id)}><rsp:IdleTimeOut>PT{IDLE_SECONDS}S</rsp:IdleTimeOut>"
         + (f"<rsp:Environment>{variables}</rsp:Environment>" if variables else "")
         + "<rsp:InputStreams>stdin</rsp:InputStreams><rsp:OutputStreams>stdout stderr</rsp:OutputStreams></rsp:Shell>"
     )

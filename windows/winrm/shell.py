@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import re
 from socket import socket
 from threading import Thread
@@ -32,6 +33,7 @@ class WinRMShell:
         self._connection = Connection(target, patience)
         self._shells = Shells(self._connection)
         self._carriers: list[Thread] = []
+        atexit.register(self.close)
 
     @property
     def url(self) -> str:
@@ -73,6 +75,8 @@ class WinRMShell:
         return stream
 
     def close(self) -> None:
+        """Once is enough; a process that ends without it does it at its end."""
+        atexit.unregister(self.close)
         self._shells.close()
         for carrier in self._carriers:
             carrier.join(_HANGING_UP)

@@ -37,6 +37,7 @@ class Shells:
         self._connection = connection
         self._shells: list[RemoteShell] = []
         self._lock = threading.Lock()
+        self._closed = False
 
     def take(self, environment: Mapping[str, str]) -> RemoteShell:
         """A shell with room for one more command. Fault or Lost if none can be opened."""
@@ -48,6 +49,10 @@ class Shells:
         made = self._create(dict(environment))
         with self._lock:
             self._shells.append(made)
+            late = self._closed
+        if late:
+            self.delete(made)
+            raise Lost("the host is closed", unheard=True)
         return made
 
     def give_back(self, shell: RemoteShell) -> None:
@@ -75,6 +80,7 @@ class Shells:
 
     def close(self) -> None:
         with self._lock:
+            self._closed = True
             shells = list(self._shells)
         for shell in shells:
             self.delete(shell)
