@@ -24,6 +24,7 @@ from agent.labels import BASE
 from agent.registry import RegistryClient, find_credentials
 from agent.report.wording import size
 from agent.step import StepContext
+from steps.source_image.made_before import pulled_if_made
 from steps.source_image.preparation import Prepared
 from steps.source_image.release import (
     PLAIN,
@@ -85,6 +86,9 @@ def _build(prepared: Prepared, context: StepContext) -> Made:
 
 
 def _build_all(prepared: Prepared, context: StepContext) -> ImageInfo:
+    made = pulled_if_made(prepared, context)
+    if made is not None:
+        return made
     request = ImageRequest(
         tree=prepared.tree,
         reference=str(prepared.reference),

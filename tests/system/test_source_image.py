@@ -42,6 +42,30 @@ def test_containers_carry_the_labels_by_which_they_are_found(site: Site) -> None
     assert len(container.labels[CONFIGURATION]) == 64
 
 
+def test_a_host_without_the_image_gets_the_one_that_another_has_made(site: Site) -> None:
+    first = site.run(1)
+    site.host.remove(f"{site.name}-deployments-1")
+    site.host.remove_image(first.outputs["Image"])
+    for image in site.host.images({DEPLOYMENT: "Deployments-1", SLOT: site.slot}):
+        site.host.remove_image(image.id)
+    assert site.host.image(first.outputs["Image"]) is None
+    again = site.run(1)
+    assert again.code == 0, again.stderr
+    assert again.outputs["Digest"] == first.outputs["Digest"]
+    assert "is in the registry already" in again.stderr
+    assert site.page() == "<h1>Test Deployments-1</h1>\n"
+
+
+def test_what_was_made_of_other_configuration_is_not_taken_from_the_registry(site: Site) -> None:
+    first = site.run(1)
+    site.host.remove(f"{site.name}-deployments-1")
+    site.host.remove_image(first.outputs["Image"])
+    again = site.run(1, **{"Shop:Title": "Another"})
+    assert again.code == 0, again.stderr
+    assert again.outputs["Digest"] != first.outputs["Digest"]
+    assert '"Title": "Another"' in site.page("/appsettings.json")
+
+
 def test_the_next_deployment_takes_the_place_and_rollback_gives_it_back(site: Site) -> None:
     site.run(1)
     (first,) = site.containers()
