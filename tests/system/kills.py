@@ -1,6 +1,6 @@
 """Runs that are killed: at every point where the journal is written, and at random times.
 
-    python -m tests.system.kills [N] [recreate | image-per-deployment | proxy | hold | run-image]
+    python -m tests.system.kills [N] [recreate | image-per-deployment | proxy | hold | rollback | run-image]
 
 Each run is a real one, in a session of its own, and dies by SIGKILL to all of its process group; whatever it left to
 watch over the slot lives. Then one command follows, the same deployment again or the next, and everything must be as
@@ -17,8 +17,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent.containers import SLOT
@@ -31,6 +31,7 @@ from tests.system.mortals import Mortal, mortal
 from tests.system.shop import environment
 
 SLOWEST_SECONDS = 120.0
+GUARDS_THAT_DIE = 0.3
 _VICTIM = """
 import os, signal, sys
 from agent.cli import main
@@ -70,13 +71,16 @@ class Death:
     write: int = 0
     when: str = "before"
     seconds: float = 0
+    guard_too: bool = False
+    """Whoever watches over the slot dies a moment later, in the midst of putting things right."""
 
     def __str__(self) -> str:
-        return f"{self.when} write {self.write}" if self.write else f"after {self.seconds:.2f} s"
+        moment = f"{self.when} write {self.write}" if self.write else f"after {self.seconds:.2f} s"
+        return f"{moment}, with its guard" if self.guard_too else moment
 
 
-def kill(mortal: Mortal, deployment: int, death: Death) -> bool:
-    """Run a deployment and let it die. Whether it died before its end."""
+def kill(mortal: Mortal, deployment: int, death: Death, chance: random.Random) -> None:
+    """Run a deployment and let it die."""
     command = [sys.executable, "-c", _VICTIM, str(death.write), death.when, *mortal.arguments(deployment)]
     process = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, env=environment()
@@ -86,7 +90,21 @@ def kill(mortal: Mortal, deployment: int, death: Death) -> bool:
             process.wait(death.seconds)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-    return process.wait(SLOWEST_SECONDS) < 0
+    process.wait(SLOWEST_SECONDS)
+    if death.guard_too:
+        time.sleep(chance.choice((0, 0.2, 0.5)))
+        for guard in _guards(mortal.home):
+            with suppress(ProcessLookupError):
+                os.kill(guard, signal.SIGKILL)
+
+
+def _guards(home: Path) -> Iterator[int]:
+    """The processes that watch over runs of this home."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            words = (process / "cmdline").read_bytes().split(b"\0")
+            if {b"agent.guard", str(home).encode()} <= set(words):
+                yield int(process.name)
 
 
 def writes_of_a_run(mortal: Mortal, deployment: int) -> int:
@@ -108,13 +126,13 @@ def serves_at_once(mortal: Mortal, seconds: float = 30) -> bool:
 
 def deaths(writes: int, count: int, chance: random.Random, usual_seconds: float) -> list[Death]:
     """Points of the journal, before and after each writing, and some random times, in random order; all the points
-    if so many are wanted.
+    if so many are wanted. In some of them the guard dies too.
     """
     points = [Death(write=number, when=when) for number in range(1, writes + 1) for when in ("before", "after")]
     chosen = chance.sample(points, min(len(points), count - count // 5))
     chosen += [Death(seconds=chance.uniform(0, usual_seconds)) for _ in range(count - len(chosen))]
     chance.shuffle(chosen)
-    return chosen
+    return [replace(death, guard_too=chance.random() < GUARDS_THAT_DIE) for death in chosen]
 
 
 def try_all(mortal: Mortal, count: int, seed: int = 1) -> list[str]:
@@ -128,18 +146,18 @@ def try_all(mortal: Mortal, count: int, seed: int = 1) -> list[str]:
     found: list[str] = []
     for death in deaths(writes, count, chance, usual):
         deployment += 1
-        again = chance.choice((True, False))
-        here = try_one(mortal, deployment, death, again=again)
+        here = try_one(mortal, deployment, death, chance)
         deployment += 1
         found += [f"{death}: {fault}" for fault in here]
         print(f"{death}: {'ok' if not here else '; '.join(here)}", flush=True)
     return found
 
 
-def try_one(mortal: Mortal, deployment: int, death: Death, *, again: bool) -> list[str]:
-    """Kill this deployment, and run the same one `again`, or the next. What is wrong then."""
-    kill(mortal, deployment, death)
-    found = [] if serves_at_once(mortal) else ["nobody served after the kill"]
+def try_one(mortal: Mortal, deployment: int, death: Death, chance: random.Random) -> list[str]:
+    """Kill this deployment, and run the same one again, or the next. What is wrong then."""
+    kill(mortal, deployment, death, chance)
+    again = chance.choice((True, False))
+    found = [] if death.guard_too or serves_at_once(mortal) else ["nobody served after the kill"]
     follower = deployment if again else deployment + 1
     done = mortal.run(follower)
     if done.code:

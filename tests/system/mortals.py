@@ -37,6 +37,9 @@ HELD = STEP.replace("    stop-timeout", "    cutover: {strategy: hold, image: '#
 class Mortal(Protocol):
     """Something to run, to kill, and to run again."""
 
+    @property
+    def home(self) -> Path: ...
+
     def arguments(self, deployment: int) -> list[str]:
         """Of `dockwright`, to run it once; everything it reads is written anew."""
         ...
@@ -63,6 +66,9 @@ def mortal(strategy: str, sandbox: Sandbox, host: ContainerHost, folder: Path) -
         case "image-per-deployment":
             site.step = STEP.replace("step: source-image", "step: image-per-deployment")
             yield MortalSite(site)
+        case "rollback":
+            site.run(0)
+            yield MortalSite(site, rolls_back=True)
         case "proxy":
             yield from _behind_haproxy(site)
         case "hold":
@@ -90,13 +96,21 @@ def _behind_haproxy(site: Site) -> Iterator[Mortal]:
 
 @dataclass(frozen=True)
 class MortalSite:
-    """A site, of which `replicas` serve."""
+    """A site, of which `replicas` serve. It is deployed to, or deployed to and rolled back."""
 
     site: Site
     replicas: int = 1
     proxy: RunningProxy | None = None
+    rolls_back: bool = False
+
+    @property
+    def home(self) -> Path:
+        return self.site.home
 
     def arguments(self, deployment: int) -> list[str]:
+        if self.rolls_back:
+            self.run(deployment)
+            return ["rollback", "--home", str(self.home), "--host", self.site.sandbox.host, "--output", "plain"]
         self.site.write()
         return self.site.arguments("run", deployment, "--output", "plain")
 
@@ -134,6 +148,10 @@ class MortalRunbook:
     """A run of an image, of which nothing stays but its artifacts."""
 
     runbook: Runbook
+
+    @property
+    def home(self) -> Path:
+        return self.runbook.home
 
     def arguments(self, deployment: int) -> list[str]:
         return self.runbook.arguments(deployment, output="plain")
