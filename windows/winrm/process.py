@@ -21,6 +21,7 @@ from windows.winrm.wire import Fault, Lost, TooLarge
 NOTHING = Received(output=b"", error=b"", exit_code=None)
 
 _ATTEMPTS = 3
+_ENDED = "the machine has ended its shell; it may have restarted"
 _GONE = (failures.NO_SUCH_SHELL, failures.ABORTED)
 _FINISHED = (failures.BROKEN_PIPE, *_GONE)
 _NOT_YET = (failures.NO_OUTPUT_YET, failures.SLOW_PROVIDER)
@@ -85,8 +86,10 @@ class RemoteProcess:
                 envelope = envelopes.command(self._shell.id, self._id, line)
                 self._id = envelopes.read_command_id(self._connection.ask(envelope, repeatable=False))
             except Fault as fault:
-                if fault.code == failures.NO_SUCH_SHELL and not unsure:
+                if fault.code in _GONE and not unsure:
                     return False
+                if fault.code in _GONE:
+                    raise self._unsure(_ENDED) from ConnectionAbortedError(str(fault))
                 raise failures.explained(self._connection.target, self.doing, fault.code, str(fault)) from fault
             except TooLarge as error:
                 raise failures.too_small(self._connection.target, self.doing) from error
@@ -207,7 +210,7 @@ class RemoteProcess:
         if fault.code in _GONE:
             if not self._ended:
                 self._shells.delete(self._shell)
-            return self._unsure("the machine has ended its shell; it may have restarted")
+            return self._unsure(_ENDED)
         return failures.explained(self._connection.target, self.doing, fault.code, str(fault))
 
     def _unsure(self, reason: str) -> HostError:

@@ -119,6 +119,7 @@ def test_lost_command_whose_shell_is_gone_is_not_started_twice(machine: Machine)
     machine.server.order(
         Mishap(kind="lose", action="Command"), Mishap(kind="reboot", action="Receive", nth=1, seconds=0.2)
     )
-    with pytest.raises(HostError):
+    with pytest.raises(HostError, match="may have restarted") as caught:
         machine.run("sh", "-c", "echo once")
+    assert isinstance(caught.value.__cause__, ConnectionError)
     assert sum("once" in line for line in machine.server.machine.lines) == 1
