@@ -43,6 +43,7 @@ def test_containers_carry_the_labels_by_which_they_are_found(site: Site) -> None
 
 
 def test_a_host_without_the_image_gets_the_one_that_another_has_made(site: Site) -> None:
+    site.dockerfile += "RUN date +%N > /made\n"
     first = site.run(1)
     site.host.remove(f"{site.name}-deployments-1")
     site.host.remove_image(first.outputs["Image"])
@@ -52,11 +53,12 @@ def test_a_host_without_the_image_gets_the_one_that_another_has_made(site: Site)
     again = site.run(1)
     assert again.code == 0, again.stderr
     assert again.outputs["Digest"] == first.outputs["Digest"]
-    assert "is in the registry already" in again.stderr
+    assert "is in the registry already, made from the same packages and configuration" in again.stderr
     assert site.page() == "<h1>Test Deployments-1</h1>\n"
 
 
 def test_what_was_made_of_other_configuration_is_not_taken_from_the_registry(site: Site) -> None:
+    site.dockerfile += "RUN date +%N > /made\n"
     first = site.run(1)
     site.host.remove(f"{site.name}-deployments-1")
     site.host.remove_image(first.outputs["Image"])
