@@ -47,5 +47,9 @@ def _engine_host(shell: SSHShell) -> ContainerHost:
     from agent.engine.client import open_client
 
     streams = Streams(shell, _DIAL)
-    client = open_client(lambda _seconds: streams.open(), where=shell.url)
+    try:
+        client = open_client(lambda _seconds: streams.open(), where=shell.url)
+    except BaseException:
+        streams.end()
+        raise
     return EngineHost(client, shell.url, shell.address, streams.close)

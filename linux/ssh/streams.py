@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import select
 import threading
-from contextlib import suppress
 from socket import socket
 
 from agent.engine.shell import Command
-from agent.errors import HostError
 from linux.ssh.shell import SSHShell
 
 _AHEAD = 2
@@ -26,7 +24,7 @@ class Streams:
         try:
             self._ready.extend(shell.open(dial) for _ in range(_AHEAD))
         except BaseException:
-            self.close()
+            self.end()
             raise
 
     def open(self) -> socket:
@@ -41,10 +39,12 @@ class Streams:
 
     def close(self) -> None:
         """End those that nobody asked for, and the shell with them."""
-        while self._ready:
-            with suppress(OSError, HostError):
-                self._ready.pop().close()
+        self.end()
         self._shell.close()
+
+    def end(self) -> None:
+        while self._ready:
+            self._ready.pop().close()
 
 
 def _is_silent(stream: socket) -> bool:

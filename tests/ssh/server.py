@@ -91,7 +91,8 @@ def serving(folder: Path, engine: str = "", more: str = "", within: Sequence[str
             subprocess.run(command, check=True)
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-    text = _CONFIGURATION.format(port=server.port, folder=folder, path=os.environ["PATH"], more=more)
+    path = next((each[5:] for each in within if each.startswith("PATH=")), os.environ["PATH"])
+    text = _CONFIGURATION.format(port=server.port, folder=folder, path=path, more=more)
     (folder / "sshd_config").write_text(text, encoding="utf-8")
     server.at(server.port)
     with (folder / "log").open("ab") as log:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from agent.engine import wire
 from agent.engine.build_context import single_file_context, stream_context
+from agent.engine.build_names import check_names
 from agent.engine.build_output import Source, follow_build, read_source
 from agent.engine.command_line.arguments import build_arguments
 from agent.engine.command_line.program import DockerProgram, Ended, Streamed
@@ -24,6 +25,12 @@ _NOISE = ("DEPRECATED", "WARNING", "SECURITY WARNING", "Install the")
 
 def build_image(docker: DockerProgram, request: BuildRequest, output: LineSink, configuration: str) -> str:
     """Build, label, and return the image's id. BuildError names instruction and line."""
+    if request.secrets:
+        raise HostError(
+            f"{docker.where}: build secrets cannot pass through the docker program of another machine; "
+            "connect with engine=api, or leave build.secrets out"
+        )
+    check_names(request)
     source = read_source(request)
     context = stream_context(request.context, request.dockerfile)
     built = _built(docker, request, context, source, output, configuration)

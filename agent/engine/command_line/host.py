@@ -16,6 +16,7 @@ from agent.engine.command_line.private import logged_in
 from agent.engine.command_line.program import CALL_SECONDS, DockerProgram, Ended, Streamed, is_lost
 from agent.engine.container_logs import each_line
 from agent.engine.failures import registry_refusal
+from agent.engine.networks import is_built_in, missing
 from agent.engine.shell import Shell
 from agent.engine.translate import checked_container, checked_image
 from agent.errors import BuildError, ContainerError, HostError, RegistryError
@@ -27,6 +28,7 @@ from agent.host import (
     Credentials,
     ImageInfo,
     LineSink,
+    Network,
     Platform,
     Port,
 )
@@ -85,11 +87,6 @@ class CommandLineHost:
         return image
 
     def build(self, request: BuildRequest, output: LineSink) -> ImageInfo:
-        if request.secrets:
-            raise HostError(
-                f"{self.url}: build secrets go through the engine's own machine; run the agent there, "
-                "or leave build.secrets out"
-            )
         for tag in request.tags:
             checked_image(tag)
         with logged_in(self._shell, self._docker, request.credentials) as configuration:
@@ -137,6 +134,8 @@ class CommandLineHost:
     def create(self, spec: ContainerSpec) -> ContainerInfo:
         name = checked_container(spec.name)
         checked_image(spec.image)
+        for network in spec.networks:
+            self._require(network)
         self._create_once(spec)
         try:
             for network in spec.networks[1:]:
@@ -226,6 +225,14 @@ class CommandLineHost:
 
     def close(self) -> None:
         self._docker.end()
+
+    def _require(self, network: Network) -> None:
+        """An engine would miss it at the start only."""
+        if not is_built_in(network):
+            ended = self._docker.run_surely(["network", "inspect", "--format={{.Id}}", "--", network.name])
+            if ended.status and any(phrase in ended.said.lower() for phrase in ("no such network", "not found")):
+                raise missing(network, self.url)
+            self._docker.require(ended, f"look for the network {network.name}", HostError)
 
     def _create_once(self, spec: ContainerSpec) -> None:
         """After a lost connection it is looked whether the container was made; if not, it is made now."""
