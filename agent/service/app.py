@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -39,7 +39,8 @@ from agent.service.runner import Runner
 from agent.service.sealing import public_key
 
 LARGEST_REQUEST = 30_000_000
-LARGEST_PIECE = 8_000_000
+LARGEST_PIECE = 64_000_000
+WRITTEN_AT_ONCE = 2_000_000
 SLOWEST_BYTES_PER_SECOND = 1000
 PATIENCE_SECONDS = 30
 LONGEST_WAIT = 60.0
@@ -133,8 +134,10 @@ class Requests:
 
     async def append(self, request: Request) -> Response:
         sha256, offset = _sha256(request), _number(request.headers.get("upload-offset"), "Upload-Offset")
-        data = await _body(request, LARGEST_PIECE)
-        return _json(await asyncio.to_thread(self._service.blobs.append, sha256, offset, data))
+        upload = await asyncio.to_thread(self._service.blobs.append, sha256, offset, b"")
+        async for data in _batches(_pieces(request, LARGEST_PIECE), WRITTEN_AT_ONCE):
+            upload = await asyncio.to_thread(self._service.blobs.append, sha256, upload.offset, data)
+        return _json(upload)
 
     async def commit(self, request: Request) -> Response:
         return _json(await asyncio.to_thread(self._service.blobs.commit, _sha256(request)))
@@ -266,23 +269,47 @@ _CLOSE = {"Connection": "close"}
 
 async def _body(request: Request, largest: int) -> bytes:
     """The whole body. Refused if it is too large or comes too slowly."""
+    return b"".join([piece async for piece in _pieces(request, largest)])
+
+
+async def _pieces(request: Request, largest: int) -> AsyncIterator[bytes]:
+    """The body as it comes. Refused if it is too large or comes too slowly."""
     announced = request.headers.get("content-length", "0")
     if announced.isdigit() and int(announced) > largest:
         raise Refused(413, f"the body has {int(announced):,} bytes; at most {largest:,} are taken", _CLOSE)
-    pieces: list[bytes] = []
     size, began = 0, time.monotonic()
+    stream = aiter(request.stream())
+    while True:
+        allowed = began + PATIENCE_SECONDS + size / SLOWEST_BYTES_PER_SECOND
+        try:
+            async with asyncio.timeout(max(0.0, allowed - time.monotonic())):
+                piece = await anext(stream, None)
+        except TimeoutError as error:
+            raise Refused(408, "the body came too slowly", _CLOSE) from error
+        if piece is None:
+            return
+        size += len(piece)
+        if size > largest:
+            raise Refused(413, f"the body has more than {largest:,} bytes", _CLOSE)
+        yield piece
+
+
+async def _batches(pieces: AsyncIterator[bytes], size: int) -> AsyncIterator[bytes]:
+    """The same bytes in fewer pieces, of at least `size` but for the last; also of what comes before a cut."""
+    batch: list[bytes] = []
+    held = 0
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS) as patience:
-            async for piece in request.stream():
-                pieces.append(piece)
-                size += len(piece)
-                if size > largest:
-                    raise Refused(413, f"the body has more than {largest:,} bytes", _CLOSE)
-                allowed = began + PATIENCE_SECONDS + size / SLOWEST_BYTES_PER_SECOND
-                patience.reschedule(asyncio.get_running_loop().time() + allowed - time.monotonic())
-    except TimeoutError as error:
-        raise Refused(408, "the body came too slowly", _CLOSE) from error
-    return b"".join(pieces)
+        async for piece in pieces:
+            batch.append(piece)
+            held += len(piece)
+            if held >= size:
+                yield b"".join(batch)
+                batch, held = [], 0
+    except ClientDisconnect:
+        if not held:
+            raise
+    if held:
+        yield b"".join(batch)
 
 
 def _decoded(body: bytes, type_: type[T]) -> T:

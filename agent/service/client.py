@@ -25,7 +25,7 @@ from agent.service.protocol import (
 
 __all__ = ["AgentClient", "RefusedError"]
 
-PIECE_BYTES = 4_000_000
+PIECE_BYTES = 16_000_000
 WAIT_SECONDS = 20.0
 
 
