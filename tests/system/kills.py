@@ -167,7 +167,8 @@ def try_one(mortal: Mortal, deployment: int, death: Death, chance: random.Random
 
 @contextmanager
 def sandboxed(name: str) -> Iterator[tuple[Sandbox, ContainerHost, Path]]:
-    """An engine, a registry, and a folder, for one hand-run harness."""
+    """An engine, a registry, and a folder, for one hand-run harness; taken away also when it is terminated."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with tempfile.TemporaryDirectory(prefix=f"{name}-") as folder:
         state = Path(folder) / "sandbox"
         sandbox = up(state, base_image=f"dockwright-{name}/base:1", say=print)
