@@ -10,8 +10,10 @@ import pytest
 
 from agent.host import ContainerHost
 from linux.sandbox import Sandbox
+from linux.sandbox.engine_call import EngineSocket
 from tests.ssh.server import SSHServer
-from tests.system.shop import SECRET, Site, free_port
+from tests.system.python_image import make_python_image
+from tests.system.shop import SECRET, STEP, Site, free_port
 
 
 @pytest.fixture(params=["api", "cli"])
@@ -51,3 +53,18 @@ def test_failed_start_over_ssh_puts_the_old_container_back(far_site: Site) -> No
     assert failed.code == 9, failed.stderr
     assert far_site.page() == "<h1>Test Deployments-1</h1>\n"
     assert far_site.serving() == [f"{far_site.name}-deployments-1"]
+
+
+def test_site_behind_the_relay_is_replaced_over_ssh(
+    far_site: Site, sandbox: Sandbox, unique_name: Callable[[str], str]
+) -> None:
+    relay = f"{unique_name('python')}:1"
+    make_python_image(relay, EngineSocket(sandbox.host.removeprefix("unix://")))
+    far_site.step = STEP.replace(
+        "    stop-timeout", f"    cutover: {{strategy: hold, image: '{relay}'}}\n    stop-timeout"
+    )
+    first = far_site.run(1)
+    assert first.code == 0, first.stderr
+    second = far_site.run(2)
+    assert second.code == 0, second.stderr
+    assert far_site.page() == "<h1>Test Deployments-2</h1>\n"
