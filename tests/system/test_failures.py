@@ -119,7 +119,14 @@ def test_a_port_that_a_stranger_has_taken(running: Site) -> None:
 def test_a_registry_that_is_gone(running: Site) -> None:
     done = running.run(2, Registry=f"127.0.0.1:{free_port()}")
     assert_failed(done, 8, "127.0.0.1")
-    assert done.document["stage"] == "push"
+    assert done.document["stage"] == "build"  # the release's own image is looked for there
+    assert_first_serves(running)
+
+
+def test_a_registry_that_is_gone_when_the_engine_pushes(running: Site) -> None:
+    running.dockerfile = WHOLE
+    done = running.run(2, Registry=f"127.0.0.1:{free_port()}")
+    assert_failed(done, 8, "127.0.0.1")
     assert_first_serves(running)
 
 
@@ -128,6 +135,10 @@ def test_an_engine_that_is_not_there(site: Site) -> None:
     arguments = site.arguments("run", 1, "--output", "json")
     arguments[arguments.index("--host") + 1] = "unix:///nowhere/docker.sock"
     assert_failed(dockwright(*arguments), 10, "/nowhere/docker.sock")
+
+
+WHOLE = 'FROM {base}\nCOPY app /app\nRUN true\nCMD ["httpd", "-f", "-p", "80", "-h", "/app"]\n'
+"""Its RUN could see the configuration, so that the whole of it is built and pushed by the engine."""
 
 
 class CutOff:
@@ -186,6 +197,7 @@ def short_folder() -> Iterator[Path]:
 @pytest.mark.parametrize("moment", [b"/build", b"/push", b"/containers/create", b"/stop"])
 def test_an_engine_that_goes_away_in_the_middle(moment: bytes, running: Site, short_folder: Path) -> None:
     way = CutOff(running.sandbox.host.removeprefix("unix://"), short_folder / "s", moment)
+    running.dockerfile = WHOLE
     running.write()
     arguments = running.arguments("run", 2, "--output", "json")
     arguments[arguments.index("--host") + 1] = f"unix://{short_folder / 's'}"
