@@ -27,6 +27,11 @@ from tests.system.python_image import make_python_image
 from tests.system.runbook import Runbook
 from tests.system.shop import STEP, Finished, Site, free_port
 
+PER_DEPLOYMENT = (
+    STEP.replace("step: source-image", "step: image-per-deployment")
+    .replace("  source: Shop.Sdi\n", "")
+    .replace('  registry: "#{Registry}"\n', "")
+)
 PROXIED = STEP.replace('["127.0.0.1:#{Site.Port}:80"]', '["80"]').replace(
     "    stop-timeout",
     "    replicas: 2\n    cutover: {strategy: proxy, haproxy: '#{Socket}', backend: shop}\n    stop-timeout",
@@ -64,7 +69,7 @@ def mortal(strategy: str, sandbox: Sandbox, host: ContainerHost, folder: Path) -
         case "recreate":
             yield MortalSite(site)
         case "image-per-deployment":
-            site.step = STEP.replace("step: source-image", "step: image-per-deployment")
+            site.step = PER_DEPLOYMENT
             yield MortalSite(site)
         case "rollback":
             site.run(0)

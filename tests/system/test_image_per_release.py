@@ -10,14 +10,10 @@ import pytest
 
 from agent.containers import SLOT
 from agent.registry import RegistryClient
+from tests.system.mortals import PER_DEPLOYMENT
 from tests.system.shop import DOCKERFILE, STEP, Site, dockwright, free_port
 
 PER_RELEASE = STEP.replace("step: source-image", "step: image-per-release")
-PER_DEPLOYMENT = (
-    STEP.replace("step: source-image", "step: image-per-deployment")
-    .replace("  source: Shop.Sdi\n", "")
-    .replace('  registry: "#{Registry}"\n', "")
-)
 PLAIN = 'packages: [{id: Shop.Web, version: "[1.0,2.0)", extract-to: app}]\n'
 
 
