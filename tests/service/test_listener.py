@@ -33,7 +33,7 @@ if os.fork() == 0:
 HEAVY = ("docker", "lxml", "paramiko", "winrm", "jinja2", "rich", "cryptography")
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 90) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
