@@ -134,7 +134,7 @@ def _heed_interrupts() -> None:
 def test_interrupt_here_is_a_cancel_there(agents: list[Agent], pusher: Pusher) -> None:
     agent = agents[0]
     command = pusher.command(bundle(agents, "import time\nreport.info('begun')\ntime.sleep(60)"), agent)
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=_heed_interrupts)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=_heed_interrupts)  # noqa: PLW1509
     assert process.stdout is not None
     wait_until(lambda: "begun" in (process.stdout.readline() if process.stdout else ""))
     process.send_signal(signal.SIGINT)
