@@ -15,25 +15,25 @@ from agent.transform.structured.formats import ParseFailure, failure_at
 from agent.transform.structured.paths import PathNode
 
 _ESCAPE = r"\\(?:[\"'\\/bfnrt]|u[0-9A-Fa-f]{4})"
-_STRING = rf'"(?:[^"\\]++|{_ESCAPE})*+"'
+_STRING = rf'"(?>(?:[^"\\]++|{_ESCAPE})*)"'
 _END = r"(?![^\s,\]}/])"
-_NUMBER = rf"-?+(?:0[xX][0-9A-Fa-f]++|(?:[0-9]++(?:\.[0-9]*+)?+|\.[0-9]++)(?:[eE][-+]?+[0-9]++)?+){_END}"
+_NUMBER = rf"-?+(?:0[xX][0-9A-Fa-f]++|(?:[0-9]++(?>(?:\.[0-9]*+)?)|\.[0-9]++)(?>(?:[eE][-+]?+[0-9]++)?)){_END}"
 _WORD = rf"(?:true|false|null|undefined|NaN|-?Infinity){_END}"
 _PLAIN = rf"{_STRING}|{_NUMBER}|{_WORD}"
 _MEMBERS = re.compile(rf'\s*+"([^"\\]*+)"\s*+:\s*+(?:({_PLAIN})\s*+(?:,|(?=\}}))|([{{\[]))|')
 _ITEMS = re.compile(rf"\s*+(?:({_PLAIN})\s*+(?:,|(?=\]))|([{{\[]))|")
 _LEAF = (
-    rf"(?:{_PLAIN}|\{{(?:\s*+{_STRING}\s*+:\s*+(?:{_PLAIN})\s*+(?:,|(?=\}})))*+\s*+\}}"
-    rf"|\[(?:\s*+(?:{_PLAIN})\s*+(?:,|(?=\])))*+\s*+\])"
+    rf"(?:{_PLAIN}|\{{(?>(?:\s*+{_STRING}\s*+:\s*+(?:{_PLAIN})\s*+(?:,|(?=\}})))*)\s*+\}}"
+    rf"|\[(?>(?:\s*+(?:{_PLAIN})\s*+(?:,|(?=\])))*)\s*+\])"
 )
 _LEAF_AND_AFTER = re.compile(rf"{_LEAF}\s*+(?:,|(?=[\]}}]))")
-_DEAD_MEMBERS = re.compile(rf"(?:\s*+{_STRING}\s*+:\s*+{_LEAF}\s*+,)*+")
-_DEAD_ITEMS = re.compile(rf"(?:\s*+{_LEAF}\s*+,)*+")
+_DEAD_MEMBERS = re.compile(rf"(?>(?:\s*+{_STRING}\s*+:\s*+{_LEAF}\s*+,)*)")
+_DEAD_ITEMS = re.compile(rf"(?>(?:\s*+{_LEAF}\s*+,)*)")
 _SIXTY_FOUR_ITEMS = re.compile(rf"(?:\s*+(?:{_PLAIN})\s*+,){{64}}")
 _AFTER = re.compile(r"\s*+(?:,|(?=[\]}]))")
-_GAP = re.compile(r"(?:\s++|//[^\r\n]*+|/\*(?:[^*]++|\*(?!/))*+\*/)*+")
-_SCALAR = re.compile(rf"{_PLAIN}|'(?:[^'\\]++|{_ESCAPE})*+'")
-_KEY = re.compile(rf"{_STRING}|'(?:[^'\\]++|{_ESCAPE})*+'|[\w$]++")
+_GAP = re.compile(r"(?>(?:\s++|//[^\r\n]*+|/\*(?>(?:[^*]++|\*(?!/))*)\*/)*)")
+_SCALAR = re.compile(rf"{_PLAIN}|'(?>(?:[^'\\]++|{_ESCAPE})*)'")
+_KEY = re.compile(rf"{_STRING}|'(?>(?:[^'\\]++|{_ESCAPE})*)'|[\w$]++")
 _ESCAPED = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|(.))")
 _LETTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 

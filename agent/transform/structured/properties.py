@@ -17,14 +17,14 @@ from agent.transform.text import decode, encode, with_text
 
 _CONTINUED = r"\\(?:\r\n|\r|\n)[ \t\f]*+"
 _ESCAPED = rf"{_CONTINUED}|\\[^\r\n]|\\\Z"
-_BLANK = rf"(?:[ \t\f]|{_CONTINUED})*+"
+_BLANK = rf"(?>(?:[ \t\f]|{_CONTINUED})*)"
 _LINE = re.compile(
     rf"""
     [ \t\f]*+
     (?: [#!][^\r\n]*+
-      | (?P<key>(?:[^=:\ \t\f\r\n\\]|{_ESCAPED})*+)
-        (?P<separator>{_BLANK}(?:[=:]{_BLANK})?+)
-        (?P<value>(?:[^\r\n\\]++|{_ESCAPED})*+)
+      | (?P<key>(?>(?:[^=:\ \t\f\r\n\\]|{_ESCAPED})*))
+        (?P<separator>{_BLANK}(?>(?:[=:]{_BLANK})?))
+        (?P<value>(?>(?:[^\r\n\\]++|{_ESCAPED})*))
     )
     (?:\r\n|\r|\n|\Z)
     """,

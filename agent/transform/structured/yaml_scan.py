@@ -10,8 +10,8 @@ import msgspec
 from agent.transform.structured.paths import PathNode
 from agent.transform.structured.yaml_events import Event, parse_events
 
-_GAP = r"(?:[\s\ufeff]++|#[^\r\n]*+)*+"
-_PROPERTIES = re.compile(rf"(?:(?:!<[^>]*+>|![^\s,\[\]{{}}]*+|&[^\s,\[\]{{}}]++){_GAP})*+")
+_GAP = r"(?>(?:[\s\ufeff]++|#[^\r\n]*+)*)"
+_PROPERTIES = re.compile(rf"(?>(?:(?:!<[^>]*+>|![^\s,\[\]{{}}]*+|&[^\s,\[\]{{}}]++){_GAP})*)")
 _INDICATOR = re.compile(rf"{_GAP}[-:]")
 _STEPS = {"mapping": 1, "sequence": 1, "end": -1}
 _COMMENT = re.compile(r"[ \t]+#[^\r\n]*")

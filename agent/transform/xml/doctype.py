@@ -18,11 +18,10 @@ MAXIMUM_ENTITIES: Final = 256
 MAXIMUM_ENTITY_CHARACTERS: Final = 65_536
 MAXIMUM_EXPANSION: Final = 10_000_000
 
-_LITERALS = r"""(?:[^"'<>\[\]]|"[^"]*+"|'[^']*+')*+"""
-DOCTYPE: Final = (
-    rf"<!DOCTYPE{_LITERALS}(?:\[(?:[^\]\"'<%]|<!--(?s:.*?)-->|<\?(?s:.*?)\?>|<!{_LITERALS}>|%[^;\s]*+;?)*+\]\s*+)?>"
-)
-_SPACE_AND_NOTES: Final = r"(?:\s++|<\?(?s:.*?)\?>|<!--(?s:.*?)-->)*+"
+_LITERALS = r"""(?>(?:[^"'<>\[\]]|"[^"]*+"|'[^']*+')*)"""
+_SUBSET = rf"""(?>(?:[^\]"'<%]|<!--(?s:.*?)-->|<\?(?s:.*?)\?>|<!{_LITERALS}>|%[^;\s]*+;?)*)"""
+DOCTYPE: Final = rf"<!DOCTYPE{_LITERALS}(?:\[{_SUBSET}\]\s*+)?>"
+_SPACE_AND_NOTES: Final = r"(?>(?:\s++|<\?(?s:.*?)\?>|<!--(?s:.*?)-->)*)"
 _PROLOG = re.compile(rf"\ufeff?{_SPACE_AND_NOTES}(?:({DOCTYPE})|<[^?!])")
 _DECLARATION = re.compile(rf"<!--.*?-->|<\?.*?\?>|(<!{_LITERALS}>)|(%[^;\s]*;?)", re.DOTALL)
 _ENTITY = re.compile(r"""<!ENTITY\s+([^\s%"'&]+)\s+(?:"([^"]*)"|'([^']*)')\s*>""")

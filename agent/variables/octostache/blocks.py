@@ -26,7 +26,7 @@ _KEYWORDS = (
 )
 
 plain_token = re.compile(
-    rf"#\{{(?!{_KEYWORDS})(?!/){_B}*+(?P<path>{lexical.IDENTIFIER}(?:\.{lexical.IDENTIFIER})*+){_B}*+\}}"
+    rf"#\{{(?!{_KEYWORDS})(?!/){_B}*+(?P<path>{lexical.IDENTIFIER}(?>(?:\.{lexical.IDENTIFIER})*)){_B}*+\}}"
 )
 keyword = re.compile(rf"#\{{{_KEYWORDS}")
 else_if = re.compile(rf"#\{{elseif{_B}++")

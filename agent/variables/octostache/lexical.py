@@ -24,17 +24,18 @@ _NOT_LETTERS = (
 _NAME = rf"[A-Za-z0-9_\-:/~()@]++|[^\W\x00-\x7f{_NOT_LETTERS}]"
 
 # A blank does not belong to a name if what follows ends the name.
-IDENTIFIER = rf"(?:{_NAME}|[{BLANKS}](?![|}}]|(?:in|==|!=)[{BLANKS}]))++"
-WORD = rf"(?:{_NAME})++"
+# Atomic groups, since before Python 3.11.5 a possessive group that looks ahead or has alternatives mismatches.
+IDENTIFIER = rf"(?>(?:{_NAME}|[{BLANKS}](?![|}}]|(?:in|==|!=)[{BLANKS}]))+)"
+WORD = rf"(?>(?:{_NAME})+)"
 
 identifier = re.compile(IDENTIFIER)
 word = re.compile(WORD)
 blanks = re.compile(rf"[{BLANKS}]*+")
-dotted = re.compile(rf"{IDENTIFIER}(?:\.{IDENTIFIER})*+")
+dotted = re.compile(rf"{IDENTIFIER}(?>(?:\.{IDENTIFIER})*)")
 
 # Text up to the next token: its first group holds what is to be unescaped, the second a `##` before a token.
 text_run = re.compile(
-    r"((?:[^#]++|##\{|(?!###\{.)#[^{]|#\Z)*+)(##(?=#\{.))?+",
+    r"((?>(?:[^#]++|##\{|(?!###\{.)#[^{]|#\Z)*))(##(?=#\{.))?",
     re.DOTALL,
 )
 

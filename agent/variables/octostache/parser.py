@@ -40,7 +40,7 @@ DEEPEST = 32
 _Read = TypeVar("_Read")
 
 _PART = r"[A-Za-z0-9_\-:/~()@]++"
-_SIMPLE = re.compile(rf"([^#]*+)#\{{((?!/){_PART}(?:\.{_PART})*+)\}}")
+_SIMPLE = re.compile(rf"([^#]*+)#\{{((?!/){_PART}(?>(?:\.{_PART})*))\}}")
 
 _SMALL = 4096
 _LARGE = 4 * 1024 * 1024

@@ -10,7 +10,7 @@ from agent.variables.octostache.lexical import folded
 from agent.variables.octostache.syntax import NO_KEY, Identifier, Index, Symbol
 from agent.variables.variable import Variable
 
-_SIMPLE = re.compile(r"[A-Za-z0-9_\-:/~()@]++(?:\.[A-Za-z0-9_\-:/~()@]++)*+")
+_SIMPLE = re.compile(r"[A-Za-z0-9_\-:/~()@]++(?>(?:\.[A-Za-z0-9_\-:/~()@]++)*)")
 
 
 class Branch:
