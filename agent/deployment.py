@@ -6,10 +6,8 @@
 
 from __future__ import annotations
 
-import getpass
-import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,17 +16,15 @@ import msgspec
 from agent.bundle import MANIFEST, BundleTrust, StepManifest, open_bundle
 from agent.documents import convert
 from agent.errors import DockwrightError, InputError
-from agent.guard import guarded
 from agent.host import ContainerHost, HostAddress
 from agent.identity import identify
 from agent.inputs import Missing, evaluated
-from agent.journal import Journal, NewRun, RunEntry, read_runs
+from agent.journal import NewRun, RunEntry, read_runs
 from agent.keeping import cache_folder, prune_packages
-from agent.lock import slot_lock
 from agent.packages import PackageCache, Retention, open_feeds
+from agent.place import held, open_place
 from agent.plan import Plan, load, require_same
-from agent.plugins import connect, connect_early, load_step
-from agent.recovery import recover
+from agent.plugins import connection, load_step
 from agent.report import Report
 from agent.retention.after import Deployed, retain
 from agent.step import Deployment, Outcome, PlannableStep, Step, StepContext, StepJournal
@@ -68,24 +64,25 @@ def run(request: Request, report: Report) -> Outcome:
     with work_folder(request.home) as work:
         opened = _open(request, work.path)
         slot = opened.deployment.slot
-        host = connect_early(request.host)
         expected = _expected_plan(request, opened)
-        with _held_slot(request, opened.deployment, report) as lock, _journal(request, report) as journal:
-            recover(slot, journal, host, report.warning)
-            entry = journal.begin(_new_run(opened.deployment, request.host.url))
+        with (
+            open_place(request.home, request.host, report, early=True) as place,
+            held(place, slot, opened.deployment.id, request.wait) as guard,
+        ):
+            entry = place.journal.begin(NewRun.of(opened.deployment, opened.deployment.kind, request.host.url))
             surroundings = _Surroundings(
                 work=work,
                 cache=PackageCache(cache_folder(request.home)),
                 image_cache=request.home / "cache" / "images",
                 journal=entry,
                 confirm=_confirmation(expected),
-                guard=lambda: guarded(request.home, request.host, slot, lock),
-                connect=host,
+                guard=guard,
+                connect=place.connect,
             )
             outcome = _run_step(lambda: opened.step.run(_context(opened, request, report, surroundings)), entry)
             if outcome.retention is not None:
-                deployed = Deployed(home=request.home, slot=slot, entry=entry, journal=journal)
-                retain(deployed, outcome.retention, host(), report)
+                deployed = Deployed(home=request.home, slot=slot, entry=entry, journal=place.journal)
+                retain(deployed, outcome.retention, place.connect(), report)
     for name, value in outcome.outputs.items():
         if name not in outcome.told:
             report.set_variable(name, value)
@@ -95,7 +92,7 @@ def run(request: Request, report: Report) -> Outcome:
 
 def plan(request: Request, report: Report) -> Plan:
     """Everything `run` would do, found out without a side effect outside the work folder."""
-    with work_folder(request.home) as work:
+    with work_folder(request.home) as work, connection(request.host) as connect:
         opened = _open(request, work.path)
         if not isinstance(opened.step, PlannableStep):
             raise InputError(f"the step '{opened.manifest.step}' cannot be planned, only run")
@@ -106,7 +103,7 @@ def plan(request: Request, report: Report) -> Plan:
             journal=_NoSideEffects(),
             confirm=lambda _: None,
             guard=nullcontext,
-            connect=lambda: connect(request.host),
+            connect=connect,
         )
         return opened.step.plan(_context(opened, request, report, surroundings))
 
@@ -184,11 +181,8 @@ def _context(opened: _Opened, request: Request, report: Report, around: _Surroun
 
 
 def _run_step(step: Callable[[], Outcome], entry: RunEntry) -> Outcome:
-    try:
+    with entry.noting_failure():
         outcome = step()
-    except BaseException as error:
-        entry.fail(error)
-        raise
     entry.finish(
         "succeeded",
         container=outcome.container,
@@ -214,45 +208,10 @@ def _confirmation(expected: Plan | None) -> Callable[[Callable[[], Plan]], None]
     return confirm
 
 
-def _held_slot(request: Request, deployment: Deployment, report: Report) -> AbstractContextManager[int]:
-    holder = f"{deployment.id} (process {os.getpid()}, {getpass.getuser()})"
-    return slot_lock(
-        request.home,
-        deployment.slot,
-        holder,
-        request.wait,
-        lambda other: report.info(f"waiting for {other}, which holds the slot {deployment.slot}"),
-        host=request.host.url,
-    )
-
-
-@contextmanager
-def _journal(request: Request, report: Report) -> Iterator[Journal]:
-    journal = Journal(request.home / "journal.db", report.masker.mask, request.host.url)
-    try:
-        yield journal
-    finally:
-        journal.close()
-
-
 def _last_boot(request: Request, slot: str) -> float | None:
     """Seconds from start to first good answer, the last time something was deployed to the slot."""
     runs = read_runs(request.home / "journal.db", slot, host=request.host.url)
     return next((run.boot_seconds for run in runs if run.state == "succeeded" and run.boot_seconds), None)
-
-
-def _new_run(deployment: Deployment, host: str) -> NewRun:
-    return NewRun(
-        id=deployment.id,
-        kind=deployment.kind,
-        slot=deployment.slot,
-        release=deployment.release,
-        project=deployment.project,
-        environment=deployment.environment,
-        tenant=deployment.tenant,
-        step=deployment.step,
-        host=host,
-    )
 
 
 class _NoSideEffects:

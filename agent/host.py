@@ -309,4 +309,10 @@ class ContainerHost(Protocol):
         """
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Give back connections, threads and shells. It fails with nothing, once is enough, and twice does no harm.
+
+        Containers and images stay as they are. Whoever connects closes, by `with connection(address)` of
+        `agent/plugins.py`; nothing else is asked of a host that was closed.
+        """
+        ...

@@ -262,6 +262,15 @@ class RunEntry:
         state: State = "half-done" if isinstance(error, HalfDoneError) else "failed"
         self.finish(state, str(error) or type(error).__name__)
 
+    @contextmanager
+    def noting_failure(self) -> Iterator[None]:
+        """Note the end by whatever leaves the block as an error; an end in order is the caller's to note."""
+        try:
+            yield
+        except BaseException as error:
+            self.fail(error)
+            raise
+
     def finish(self, state: State, error: str = "", **facts: object) -> None:
         """Note the end. `facts` are columns: container, boot_seconds, outputs."""
         values: dict[str, object] = {"state": state, "error": self._mask(error), "finished": _now(), **facts}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 State = Literal["running", "succeeded", "failed", "half-done", "interrupted"]
 Kind = Literal["deployment", "runbook-run", "rollback", "scale", "stop", "start", "prune"]
@@ -112,6 +112,25 @@ class PackageUse:
     state: State
 
 
+class Identified(Protocol):
+    """What tells one deployment from another: the deployment itself, and every run of it that the journal has."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def slot(self) -> str: ...
+    @property
+    def release(self) -> str: ...
+    @property
+    def project(self) -> str: ...
+    @property
+    def environment(self) -> str: ...
+    @property
+    def tenant(self) -> str: ...
+    @property
+    def step(self) -> str: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class NewRun:
     """What is known of a run when it begins."""
@@ -126,3 +145,19 @@ class NewRun:
     step: str
     host: str
     target: str = ""
+
+    @classmethod
+    def of(cls, deployment: Identified, kind: Kind, host: str, target: str = "") -> NewRun:
+        """A run of that kind, of a deployment that begins or of one that the journal knows."""
+        return cls(
+            id=deployment.id,
+            kind=kind,
+            slot=deployment.slot,
+            release=deployment.release,
+            project=deployment.project,
+            environment=deployment.environment,
+            tenant=deployment.tenant,
+            step=deployment.step,
+            host=host,
+            target=target,
+        )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
+from functools import cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from threading import Thread
@@ -47,21 +49,39 @@ def connect(address: HostAddress) -> ContainerHost:
     return host
 
 
-def connect_early(address: HostAddress) -> Callable[[], ContainerHost]:
-    """Begin to connect now, beside other work: loading an engine's library takes a while. Waits when called.
+@contextmanager
+def connection(address: HostAddress, *, early: bool = False) -> Iterator[Callable[[], ContainerHost]]:
+    """What connects to the host at its first call; the host is closed afterwards, if it was ever reached.
 
-    An error comes out where the host is asked for; nowhere, if it never is.
+    `early` begins at once, beside other work: loading an engine's library takes a while. The call then waits. An
+    error comes out where the host is asked for; nowhere, if it never is.
     """
     answer: Future[ContainerHost] = Future()
+    attempt = cache(partial(_answer, answer, address))
+    if early:
+        Thread(target=attempt, daemon=True).start()
 
-    def attempt() -> None:
-        try:
-            answer.set_result(connect(address))
-        except BaseException as error:
-            answer.set_exception(error)
+    def reached() -> ContainerHost:
+        if not early:
+            attempt()
+        return answer.result()
 
-    Thread(target=attempt, daemon=True).start()
-    return answer.result
+    try:
+        yield reached
+    finally:
+        answer.add_done_callback(_close)  # at once, or by the thread that is still about to connect
+
+
+def _answer(answer: Future[ContainerHost], address: HostAddress) -> None:
+    try:
+        answer.set_result(connect(address))
+    except BaseException as error:
+        answer.set_exception(error)
+
+
+def _close(answer: Future[ContainerHost]) -> None:
+    if answer.exception() is None:
+        answer.result().close()
 
 
 def _find(group: str, name: str) -> EntryPoint | None:

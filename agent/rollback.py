@@ -8,12 +8,8 @@ further back and never forward by accident.
 from __future__ import annotations
 
 import dataclasses
-import getpass
-import os
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -33,12 +29,9 @@ from agent.containers import (
 )
 from agent.documents import closest
 from agent.errors import ContainerError, InputError
-from agent.guard import guarded
 from agent.host import ContainerHost, ContainerInfo, ContainerSpec, HostAddress
-from agent.journal import DEPLOYED, Journal, NewRun, RunEntry, RunRecord
-from agent.lock import slot_lock
-from agent.plugins import connect
-from agent.recovery import recover
+from agent.journal import DEPLOYED, Journal, NewRun, RunRecord
+from agent.place import Guard, Place, held, open_place
 from agent.registry import ImageReference, find_credentials
 from agent.report import Report
 from agent.serving import serving_order
@@ -63,15 +56,11 @@ class RollbackRequest:
 def rollback(request: RollbackRequest, report: Report) -> Outcome:
     """Put the target's container back in the place of the current one."""
     report.stages(STAGES)
-    with closing(Journal(request.home / "journal.db", report.masker.mask, request.host.url)) as journal:
-        slot = chosen_slot(request.slot, journal)
-        holder = f"a rollback (process {os.getpid()}, {getpass.getuser()})"
-        with slot_lock(request.home, slot, holder, request.wait, waiting(report), host=request.host.url) as lock:
-            host = cache(lambda: connect(request.host))
-            recover(slot, journal, host, report.warning)
-            target = _target(request.to, journal.runs(slot), slot, host)
-            entry = journal.begin(_new_run(target, request.host.url))
-            outcome = _restore(target, host, entry, report, lambda: guarded(request.home, request.host, slot, lock))
+    with open_place(request.home, request.host, report) as place:
+        slot = chosen_slot(request.slot, place.journal)
+        with held(place, slot, "a rollback", request.wait) as guard:
+            target = _target(request.to, place.journal.runs(slot), slot, place.connect)
+            outcome = _restore(target, place, guard)
     for name, value in outcome.outputs.items():
         report.set_variable(name, value)
     return outcome
@@ -126,21 +115,13 @@ def _named(to: str, runs: list[RunRecord], current: RunRecord) -> RunRecord:
     return found
 
 
-def _restore(
-    target: RunRecord,
-    connected: Callable[[], ContainerHost],
-    entry: RunEntry,
-    report: Report,
-    guard: Callable[[], AbstractContextManager[None]],
-) -> Outcome:
-    try:
-        with report.stage("run"):
-            host = connected()
-            done = replace(_replacement(target, host), host, entry, guard, report.info)
-            report.detail(f"{done.container.name} serves {target.release or target.id} again")
-    except BaseException as error:
-        entry.fail(error)
-        raise
+def _restore(target: RunRecord, place: Place, guard: Guard) -> Outcome:
+    entry = place.journal.begin(NewRun.of(target, "rollback", place.address.url, target=str(target.number)))
+    report = place.report
+    with entry.noting_failure(), report.stage("run"):
+        host = place.connect()
+        done = replace(_replacement(target, host), host, entry, guard, report.info)
+        report.detail(f"{done.container.name} serves {target.release or target.id} again")
     outputs = {**target.outputs, "Container": done.container.name}
     entry.note(image=target.image, digest=target.digest, configuration=target.configuration)
     entry.finish("succeeded", container=done.container.name, boot_seconds=done.boot_seconds or None, outputs=outputs)
@@ -222,23 +203,3 @@ def _with_image(spec: ContainerSpec, target: RunRecord, host: ContainerHost) -> 
 
 def _health(labels: Mapping[str, str]) -> HealthSettings:
     return msgspec.json.decode(labels.get(RUN, "{}"), type=HealthSettings)
-
-
-def waiting(report: Report) -> Callable[[str], None]:
-    """Says who holds the slot."""
-    return lambda holder: report.info(f"waiting for {holder}")
-
-
-def _new_run(target: RunRecord, host: str) -> NewRun:
-    return NewRun(
-        id=target.id,
-        kind="rollback",
-        slot=target.slot,
-        release=target.release,
-        project=target.project,
-        environment=target.environment,
-        tenant=target.tenant,
-        step=target.step,
-        host=host,
-        target=str(target.number),
-    )

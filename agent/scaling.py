@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import getpass
-import os
-from contextlib import closing
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
 from agent.containers import DEPLOYMENT, Scaling, scale, serving
 from agent.errors import ContainerError, InputError
-from agent.guard import guarded
 from agent.host import ContainerHost, ContainerInfo, ContainerSpec, HostAddress
-from agent.journal import DEPLOYED, Journal, NewRun, RunEntry, RunRecord
-from agent.lock import slot_lock
-from agent.plugins import connect
-from agent.recovery import recover
+from agent.journal import DEPLOYED, Journal, NewRun, RunRecord
+from agent.place import Guard, Place, held, open_place
 from agent.report import Report
-from agent.rollback import chosen_slot, journaled_specification, waiting, with_environment
+from agent.rollback import chosen_slot, journaled_specification, with_environment
 from agent.step import Outcome
 
 
@@ -36,32 +30,23 @@ class ScaleRequest:
 def scale_slot(request: ScaleRequest, report: Report) -> Outcome:
     """Bring the slot to so many containers, one by one. They are made from the image that runs, by its id."""
     report.stages(("run",))
-    with closing(Journal(request.home / "journal.db", report.masker.mask, request.host.url)) as journal:
-        slot = chosen_slot(request.slot, journal)
-        holder = f"a scaling (process {os.getpid()}, {getpass.getuser()})"
-        with slot_lock(request.home, slot, holder, request.wait, waiting(report), host=request.host.url) as lock:
-            host = cache(lambda: connect(request.host))
-            recover(slot, journal, host, report.warning)
-            served = _served(slot, journal, host())
-            entry = journal.begin(_new_run(served, request))
-            names = _scale(request, served, host(), entry, lock, report)
+    with open_place(request.home, request.host, report) as place:
+        slot = chosen_slot(request.slot, place.journal)
+        with held(place, slot, "a scaling", request.wait) as guard:
+            served = _served(slot, place.journal, place.connect())
+            names = _scale(request.replicas, served, place, guard)
     outputs = {"Containers": ",".join(names)}
     report.set_variable("Containers", outputs["Containers"])
     return Outcome(outputs=outputs, container=names[0])
 
 
-def _scale(
-    request: ScaleRequest, served: RunRecord, host: ContainerHost, entry: RunEntry, lock: int, report: Report
-) -> list[str]:
-    scaling = Scaling(slot=served.slot, replicas=request.replicas, spec=partial(_specification, served))
-    guard = partial(guarded, request.home, request.host, served.slot, lock)
-    try:
-        with report.stage("run"):
-            names = scale(scaling, host, entry, guard, report.info)
-            report.detail(f"{len(names)} serve: {', '.join(names)}")
-    except BaseException as error:
-        entry.fail(error)
-        raise
+def _scale(replicas: int, served: RunRecord, place: Place, guard: Guard) -> list[str]:
+    scaling = Scaling(slot=served.slot, replicas=replicas, spec=partial(_specification, served))
+    entry = place.journal.begin(NewRun.of(served, "scale", place.address.url, target=str(replicas)))
+    report = place.report
+    with entry.noting_failure(), report.stage("run"):
+        names = scale(scaling, place.connect(), entry, guard, report.info)
+        report.detail(f"{len(names)} serve: {', '.join(names)}")
     entry.finish("succeeded", container=names[0], outputs={"Containers": ",".join(names)})
     return names
 
@@ -85,18 +70,3 @@ def _specification(served: RunRecord, like: ContainerInfo) -> ContainerSpec:
         raise ContainerError(
             f"the journal does not say how the container of {served.id} was made; deploy it again with run.replicas"
         ) from error
-
-
-def _new_run(served: RunRecord, request: ScaleRequest) -> NewRun:
-    return NewRun(
-        id=served.id,
-        kind="scale",
-        slot=served.slot,
-        release=served.release,
-        project=served.project,
-        environment=served.environment,
-        tenant=served.tenant,
-        step=served.step,
-        host=request.host.url,
-        target=str(request.replicas),
-    )

@@ -5,21 +5,16 @@ What may go is judged in `agent/retention/`; here it is shown, or removed with e
 
 from __future__ import annotations
 
-import getpass
-import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from agent.commands.owned import owned
 from agent.errors import DockwrightError
-from agent.host import ContainerHost, HostAddress
-from agent.journal import Journal, NewRun, RunEntry
-from agent.lock import slot_lock
-from agent.plugins import connect
-from agent.recovery import recover
+from agent.host import HostAddress
+from agent.journal import NewRun, RunEntry
+from agent.place import Place, held, open_place
 from agent.report import Report
 from agent.report.wording import size
 from agent.retention.after import remove_images
@@ -49,12 +44,12 @@ class PruneRequest:
 
 def prune(request: PruneRequest, report: Report, *, apply: bool) -> list[Surplus]:
     """What goes (with `apply`), or would go. What cannot be removed is warned of, and left."""
-    with closing(connect(request.host)) as host, closing(_journal(request, report)) as journal:
+    with open_place(request.home, request.host, report) as place:
         found: list[Surplus] = []
         if request.images or not request.registry:
-            found += _on_host(request, host, journal, report, apply=apply)
+            found += _on_host(request, place, apply=apply)
         if request.registry:
-            found += _registries(request, host, journal, report, apply=apply)
+            found += _registries(request, place, apply=apply)
         return found
 
 
@@ -72,75 +67,65 @@ def pruned_lines(found: Sequence[Surplus], *, applied: bool) -> list[str]:
     return [*lines, f"removed {total}" if applied else f"would remove {total}; add --yes to do it"]
 
 
-def _on_host(
-    request: PruneRequest, host: ContainerHost, journal: Journal, report: Report, *, apply: bool
-) -> list[Surplus]:
-    found = _surplus(request, host, journal)
+def _on_host(request: PruneRequest, place: Place, *, apply: bool) -> list[Surplus]:
+    found = _surplus(request, place)
     if not apply or not found:
         return found
-    slots = list(dict.fromkeys(one.slot for one in found if one.slot)) or journal.slots()[:1]
-    return [one for slot in slots for one in _pruned(slot, request, host, journal, report)]
+    slots = list(dict.fromkeys(one.slot for one in found if one.slot)) or place.journal.slots()[:1]
+    return [one for slot in slots for one in _pruned(slot, request, place)]
 
 
-def _surplus(request: PruneRequest, host: ContainerHost, journal: Journal) -> list[Surplus]:
+def _surplus(request: PruneRequest, place: Place) -> list[Surplus]:
+    host, journal = place.connect(), place.journal
     containers, images = owned(host), images_of(host)
     if request.images:
         return surplus_images(images, containers, journal.runs(), request.keep, journal.built())
     return surplus(containers, images, journal.runs(), request.keep, journal.built())
 
 
-def _pruned(
-    slot: str, request: PruneRequest, host: ContainerHost, journal: Journal, report: Report
-) -> Iterator[Surplus]:
+def _pruned(slot: str, request: PruneRequest, place: Place) -> Iterator[Surplus]:
     """What went of one slot: everything is looked at again once the slot is ours."""
-    holder = f"a prune (process {os.getpid()}, {getpass.getuser()})"
-    waiting = partial(_waiting, report)
-    with slot_lock(request.home, slot, holder, request.wait, waiting, host=request.host.url):
-        recover(slot, journal, lambda: host, report.warning)
-        found = _surplus(request, host, journal)
-        with _noted(slot, request, journal) as entry:
+    with held(place, slot, "a prune", request.wait):
+        found = _surplus(request, place)
+        with _noted(slot, place) as entry:
             for one in found:
-                if one.slot in (slot, SHARED) and _removed(one, host, entry, report):
+                if one.slot in (slot, SHARED) and _removed(one, place, entry):
                     yield one
 
 
-def _removed(one: Surplus, host: ContainerHost, entry: RunEntry, report: Report) -> bool:
+def _removed(one: Surplus, place: Place, entry: RunEntry) -> bool:
     if one.kind != "container":
-        return remove_images(one, host, entry, report)
+        return remove_images(one, place.connect(), entry, place.report)
     try:
         with entry.effect("prune", "remove-container", one.names[0]):
-            host.remove(one.id)
+            place.connect().remove(one.id)
     except DockwrightError as error:
-        report.warning(f"{', '.join(one.names)} stays: {error}")
+        place.report.warning(f"{', '.join(one.names)} stays: {error}")
         return False
     return True
 
 
-def _registries(
-    request: PruneRequest, host: ContainerHost, journal: Journal, report: Report, *, apply: bool
-) -> list[Surplus]:
+def _registries(request: PruneRequest, place: Place, *, apply: bool) -> list[Surplus]:
     """Registries are shared by all hosts of the home, so all its deployments count."""
+    host, journal, warning = place.connect(), place.journal, place.report.warning
     registries = Registries(image_cache=request.home / "cache" / "images")
 
     def known() -> Unneeded:
         return unneeded(journal.all_runs(), request.keep, owned(host), journal.built())
 
-    found = surplus_in_registries(known(), registries, report.warning)
+    found = surplus_in_registries(known(), registries, warning)
     if not apply or not found:
         return found
-    with _noted(journal.all_runs()[0].slot, request, journal) as entry:
-        return list(remove_from_registries(found, known, registries, entry, report.warning))
+    with _noted(journal.all_runs()[0].slot, place) as entry:
+        return list(remove_from_registries(found, known, registries, entry, warning))
 
 
 @contextmanager
-def _noted(slot: str, request: PruneRequest, journal: Journal) -> Iterator[RunEntry]:
+def _noted(slot: str, place: Place) -> Iterator[RunEntry]:
     """In the journal, with its end, whatever that is."""
-    entry = journal.begin(_new_run(slot, request.host.url))
-    try:
+    entry = place.journal.begin(_new_run(slot, place.address.url))
+    with entry.noting_failure():
         yield entry
-    except BaseException as error:
-        entry.fail(error)
-        raise
     entry.finish("succeeded")
 
 
@@ -149,13 +134,5 @@ def _new_run(slot: str, host: str) -> NewRun:
     return NewRun(id="prune", kind="prune", slot=slot, host=host, **nothing)
 
 
-def _journal(request: PruneRequest, report: Report) -> Journal:
-    return Journal(request.home / "journal.db", report.masker.mask, request.host.url)
-
-
 def _count(found: Iterable[Surplus], kind: str) -> int:
     return sum(one.kind == kind for one in found)
-
-
-def _waiting(report: Report, holder: str) -> None:
-    report.info(f"waiting for {holder}")

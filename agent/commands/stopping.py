@@ -5,23 +5,17 @@ Both hold the slot and are noted in the journal, as a deployment is; a run that 
 
 from __future__ import annotations
 
-import getpass
-import os
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from agent.commands.owned import Meant, meant
 from agent.containers import DEPLOYMENT, SLOT, SPECIFICATION, Replacement, label_health, replace
 from agent.errors import InputError
-from agent.guard import guarded
-from agent.host import ContainerHost, ContainerInfo, ContainerSpec, HostAddress
-from agent.journal import Journal, Kind, NewRun, RunEntry
-from agent.lock import slot_lock
-from agent.plugins import connect
-from agent.recovery import recover
+from agent.host import ContainerInfo, ContainerSpec, HostAddress
+from agent.journal import Kind, NewRun, RunEntry
+from agent.place import Guard, Place, held, open_place
 from agent.report import Report
 
 _REMOVE_NONE = 1_000_000
@@ -40,16 +34,15 @@ class Target:
 
 def stop(target: Target, report: Report) -> list[str]:
     """End what serves, or the one container that is named; the names of those that ran."""
-    with _held(target, report) as held:
-        found = held.found
+    with _meant(target, report, "a stop") as (place, found, _guard):
         if not found.active:
             report.info(f"{found.containers[0].name} does not run")
             return []
-        with _noted("stop", found.active[0], target, held.journal) as entry:
+        with _noted("stop", found.active[0], place) as entry:
             for container in found.active:
                 with entry.effect("run", "stop", container.name):
                     wait = container.stop_timeout if target.timeout is None else target.timeout
-                    held.host.stop(container.id, wait)
+                    place.connect().stop(container.id, wait)
                 report.info(f"{container.name} is stopped")
         return [container.name for container in found.active]
 
@@ -60,64 +53,39 @@ def start(target: Target, report: Report) -> list[str]:
     The same way as a rollback to it, so with whatever stands before it. ContainerError if it does not become
     good: it is stopped again.
     """
-    with _held(target, report) as held:
-        chosen = _to_start(held.found, meant(held.found.slot, held.host))
+    with _meant(target, report, "a start") as (place, found, guard):
+        chosen = _to_start(found, meant(found.slot, place.connect()))
         if not chosen:
-            report.info(f"{held.found.active[0].name} runs already")
-            return [container.name for container in held.found.active]
+            report.info(f"{found.active[0].name} runs already")
+            return [container.name for container in found.active]
         first = min(chosen, key=lambda container: len(container.name))
         replacement = Replacement(
-            slot=held.found.slot,
+            slot=found.slot,
             spec=ContainerSpec(name=first.name, image=first.image, labels=first.labels),
             health=label_health(first),
             keep=_REMOVE_NONE,
             kept=first,
             replicas=len(chosen),
         )
-        with _noted("start", first, target, held.journal) as entry:
-            guard = partial(guarded, target.home, target.host, held.found.slot, held.lock)
-            replace(replacement, held.host, entry, guard, report.info)
+        with _noted("start", first, place) as entry:
+            replace(replacement, place.connect(), entry, guard, report.info)
         return sorted(container.name for container in chosen)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Held:
-    """The journal, the host, and what is meant, while the slot is ours by the lock of that descriptor."""
-
-    journal: Journal
-    host: ContainerHost
-    found: Meant
-    lock: int
+@contextmanager
+def _meant(target: Target, report: Report, holder: str) -> Iterator[tuple[Place, Meant, Guard]]:
+    """What is meant is looked at again once the slot is ours."""
+    with open_place(target.home, target.host, report) as place:
+        slot = meant(target.name, place.connect()).slot
+        with held(place, slot, holder, target.wait) as guard:
+            yield place, meant(target.name, place.connect()), guard
 
 
 @contextmanager
-def _held(target: Target, report: Report) -> Iterator[_Held]:
-    """What is meant is looked at again once the slot is ours, and what a run that died has left is put right."""
-    with closing(connect(target.host)) as host, closing(_journal(target, report)) as journal:
-        slot = meant(target.name, host).slot
-        holder = f"a stop or start (process {os.getpid()}, {getpass.getuser()})"
-        waiting = partial(_waiting, report)
-        with slot_lock(target.home, slot, holder, target.wait, waiting, host=target.host.url) as lock:
-            recover(slot, journal, lambda: host, report.warning)
-            yield _Held(journal=journal, host=host, found=meant(target.name, host), lock=lock)
-
-
-def _waiting(report: Report, holder: str) -> None:
-    report.info(f"waiting for {holder}")
-
-
-def _journal(target: Target, report: Report) -> Journal:
-    return Journal(target.home / "journal.db", report.masker.mask, target.host.url)
-
-
-@contextmanager
-def _noted(kind: Kind, container: ContainerInfo, target: Target, journal: Journal) -> Iterator[RunEntry]:
-    entry = journal.begin(new_run(kind, container, target.host.url))
-    try:
+def _noted(kind: Kind, container: ContainerInfo, place: Place) -> Iterator[RunEntry]:
+    entry = place.journal.begin(new_run(kind, container, place.address.url))
+    with entry.noting_failure():
         yield entry
-    except BaseException as error:
-        entry.fail(error)
-        raise
     entry.finish("succeeded")
 
 

@@ -74,6 +74,22 @@ def test_each_host_gets_the_deployment(rolling: str, dockwright: Dockwright, hos
     assert "memory://west: run done" in done.output
 
 
+@pytest.mark.parametrize(
+    "command",
+    [["rollback"], ["stop", SLOT], ["scale", SLOT, "1"], ["prune", "--yes"], ["ps"]],
+    ids=lambda each: each[0],
+)
+def test_every_command_closes_its_host(
+    command: list[str], dockwright: Dockwright, hosts: dict[str, MemoryHost]
+) -> None:
+    for deployment in (1, 2):
+        assert dockwright("run", *to("east"), deployment=deployment).exit_code == 0
+        assert hosts["east"].calls.count("close") == deployment
+        assert hosts["east"].calls[-1] == "close"
+    dockwright(*command, *to("east"))
+    assert hosts["east"].calls.count("close") == 3
+
+
 def test_outputs_are_those_that_are_the_same_everywhere(dockwright: Dockwright) -> None:
     done = dockwright("run", *to("east", "west"))
     outputs = done.output.partition("\nsucceeded in")[2]

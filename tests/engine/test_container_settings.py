@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from agent.host import ContainerSpec, HealthCommand, Network, Resources
 from linux.sandbox import Sandbox
 from linux.sandbox.engine_call import EngineSocket
 from tests.engine.peers import Peer
+from tests.patience import eventually
 
 
 @pytest.fixture
@@ -50,13 +50,6 @@ def printed(peer: Peer, spec: ContainerSpec) -> list[str]:
     peer.host.start(spec.name)
     peer.host.follow(spec.name, lines.append)
     return lines
-
-
-def eventually(happened: Callable[[], bool]) -> None:
-    deadline = monotonic() + 20
-    while not happened():
-        assert monotonic() < deadline
-        sleep(0.05)
 
 
 def test_process_runs_as_it_was_told(real_peer: Peer) -> None:

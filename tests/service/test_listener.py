@@ -19,6 +19,7 @@ from agent.service import processes
 from agent.service.certificate import own_certificate
 from agent.service.client import AgentClient, RefusedError
 from agent.service.protocol import FINAL, DeploymentRequest, DeploymentStatus
+from tests.patience import eventually
 from tests.service.conftest import Agent
 
 FORKS = """
@@ -33,15 +34,8 @@ if os.fork() == 0:
 HEAVY = ("docker", "lxml", "paramiko", "winrm", "jinja2", "rich", "cryptography")
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
-
-
 def ended(client: AgentClient, deployment: str) -> DeploymentStatus:
-    wait_until(lambda: client.status(deployment).state in FINAL)
+    eventually(lambda: client.status(deployment).state in FINAL)
     return client.status(deployment)
 
 
@@ -102,7 +96,7 @@ def test_full_queue_says_later(make_agent: Callable[[str], Agent]) -> None:
     for number in (1, 2):
         client.deploy(f"D-{number}", agent.request(client, blobs, id=f"D-{number}"))
         if number == 1:
-            wait_until(lambda: client.status("D-1").state == "running")
+            eventually(lambda: client.status("D-1").state == "running")
     with pytest.raises(RefusedError, match="as many deployments waiting as it takes") as caught:
         client.deploy("D-3", agent.request(client, blobs, id="D-3"))
     assert caught.value.status == 429
@@ -135,12 +129,12 @@ open("{pids}", "a").write(f"{{child.pid}} ")
 time.sleep(100)
 """
     client.deploy("D-1", agent.request(client, agent.bundle(do)))
-    wait_until(lambda: pids.exists() and len(pids.read_text().split()) == 2)
+    eventually(lambda: pids.exists() and len(pids.read_text().split()) == 2)
     client.cancel("D-1")
     status = ended(client, "D-1")
     assert (status.state, status.cancelled_by) == ("cancelled", "tests")
     for pid in pids.read_text().split():
-        wait_until(lambda pid=pid: processes.birth(int(pid)) == "")  # type: ignore[misc]
+        eventually(lambda pid=pid: processes.birth(int(pid)) == "")  # type: ignore[misc]
 
 
 def test_one_that_takes_too_long_is_ended(agent: Agent) -> None:
@@ -173,7 +167,7 @@ def test_listener_that_is_killed_adopts_what_runs(agent: Agent) -> None:
 def test_one_that_ended_while_nobody_listened_is_told_of(agent: Agent) -> None:
     client = agent.client()
     client.deploy("D-1", agent.request(client, agent.bundle("import time; time.sleep(1)")))
-    wait_until(lambda: client.status("D-1").state == "running")
+    eventually(lambda: client.status("D-1").state == "running")
     agent.kill()
     time.sleep(2.5)
     agent.start()
@@ -183,7 +177,7 @@ def test_one_that_ended_while_nobody_listened_is_told_of(agent: Agent) -> None:
 def test_child_that_is_killed_is_told_of(agent: Agent) -> None:
     client = agent.client()
     client.deploy("D-1", agent.request(client, agent.bundle("import time; time.sleep(60)")))
-    wait_until(lambda: client.status("D-1").state == "running")
+    eventually(lambda: client.status("D-1").state == "running")
     for child in processes.descendants(agent.process):
         os.kill(child, signal.SIGKILL)
     status = ended(client, "D-1")

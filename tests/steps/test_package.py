@@ -6,12 +6,11 @@ import json
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.patience import eventually
 from tests.system.shop import DOCKWRIGHT, SECRET, Finished, dockwright, pack
 
 STEP = """\
@@ -141,10 +140,10 @@ def test_killed_after_the_switch_the_next_run_says_so_and_goes_on(machine: Machi
     with subprocess.Popen(
         [DOCKWRIGHT, *machine.arguments(2)], stdout=-1, stderr=-1, start_new_session=True
     ) as process:
-        until((machine.into / "reached").exists)
+        eventually((machine.into / "reached").exists)
         os.killpg(process.pid, signal.SIGKILL)
     hook = Path("/proc", (machine.into / "pid").read_text().strip(), "cwd")
-    until(lambda: not hook.exists())
+    eventually(lambda: not hook.exists())
     assert machine.current == "1.0.0-deployments-2"
     machine.files = {"PreDeploy.sh": "readlink ../../current"}
     done = machine.run(3)
@@ -161,7 +160,7 @@ def test_stopped_after_the_switch_the_one_before_serves_at_once(machine: Machine
     assert machine.run(1).code == 0
     machine.files = {"PostDeploy.sh": "touch ../../reached; sleep 60"}
     with subprocess.Popen([DOCKWRIGHT, *machine.arguments(2)], stdout=-1, stderr=-1) as process:
-        until((machine.into / "reached").exists)
+        eventually((machine.into / "reached").exists)
         process.terminate()
         process.wait(30)
     assert (machine.current, machine.releases) == ("1.0.0-deployments-1", ["1.0.0-deployments-1"])
@@ -186,13 +185,6 @@ def test_what_is_no_link_is_not_replaced(machine: Machine) -> None:
     done = machine.run(1)
     assert done.code == 3
     assert "is a folder or file of its own, no link" in done.error
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(0.02)
 
 
 def test_a_plan_shows_the_files_and_changes_nothing(machine: Machine) -> None:

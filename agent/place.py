@@ -1,0 +1,67 @@
+"""Where a command works: a home with its journal, a container host, and one slot that it holds meanwhile."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from agent.guard import guarded
+from agent.host import ContainerHost, HostAddress
+from agent.journal import Journal
+from agent.lock import slot_lock
+from agent.plugins import connection
+from agent.recovery import recover
+from agent.report import Report
+
+Guard = Callable[[], AbstractContextManager[None]]
+"""Makes what is held while the old container is stopped and the new one not yet good (see `agent/guard.py`)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A home and a host. `connect` reaches the host at its first call; the journal tells of this host's runs."""
+
+    home: Path
+    address: HostAddress
+    journal: Journal
+    connect: Callable[[], ContainerHost]
+    report: Report
+
+
+@contextmanager
+def open_place(home: Path, address: HostAddress, report: Report, *, early: bool = False) -> Iterator[Place]:
+    """Journal and host are closed afterwards, whatever happens. `early` begins to connect at once."""
+    with (
+        connection(address, early=early) as connect,
+        closing(Journal(home / "journal.db", report.masker.mask, address.url)) as journal,
+    ):
+        yield Place(home=home, address=address, journal=journal, connect=connect, report=report)
+
+
+@contextmanager
+def held(place: Place, slot: str, holder: str, wait: float) -> Iterator[Guard]:
+    """Hold the slot, and put right what a run that died has left in it; yields what guards a replacement there.
+
+    SlotBusyError if another run holds it for longer than `wait` seconds; that run is told of `holder`.
+    """
+
+    def waiting(other: str) -> None:
+        place.report.info(f"waiting for {other}, which holds the slot {slot}")
+
+    who = f"{holder} (process {os.getpid()}, {_user()})"
+    with slot_lock(place.home, slot, who, wait, waiting, host=place.address.url) as lock:
+        recover(slot, place.journal, place.connect, place.report.warning)
+        yield partial(guarded, place.home, place.address, slot, lock)
+
+
+def _user() -> str:
+    """A user without a name is usual in containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"
