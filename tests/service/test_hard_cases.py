@@ -19,8 +19,9 @@ from agent.report.stream import decode_line, encode_event, read_event
 from agent.service.client import RefusedError
 from agent.service.log import LogWriter, read_page
 from agent.service.record import Progress
+from tests.patience import eventually
 from tests.service.conftest import Agent
-from tests.service.test_listener import ask, ended, wait_until
+from tests.service.test_listener import ask, ended
 
 IDLE = 200
 
@@ -161,7 +162,7 @@ def test_body_that_ends_early_is_kept_as_far_as_it_came(agent: Agent, tmp_path: 
     with context.wrap_socket(socket.create_connection(("127.0.0.1", agent.port))) as connection:
         connection.sendall(head.encode() + data[:2_500_000])
         partial = agent.home / "service" / "blobs" / "partial" / f"{sha256}.{len(data)}"
-        wait_until(lambda: partial.stat().st_size >= 2_000_000)
+        eventually(lambda: partial.stat().st_size >= 2_000_000)
     file = tmp_path / "data.bin"
     file.write_bytes(data)
     assert agent.client().upload(file, sha256) <= 1_000_000

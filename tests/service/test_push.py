@@ -16,8 +16,8 @@ import pytest
 from agent.service.certificate import own_certificate
 from agent.service.protocol import FINAL
 from agent.signing import SIGNATURE, sign
+from tests.patience import eventually
 from tests.service.conftest import VARIABLES, Agent
-from tests.service.test_listener import wait_until
 
 
 class Pusher:
@@ -136,12 +136,12 @@ def test_interrupt_here_is_a_cancel_there(agents: list[Agent], pusher: Pusher) -
     command = pusher.command(bundle(agents, "import time\nreport.info('begun')\ntime.sleep(60)"), agent)
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=_heed_interrupts)  # noqa: PLW1509
     assert process.stdout is not None
-    wait_until(lambda: "begun" in (process.stdout.readline() if process.stdout else ""))
+    eventually(lambda: "begun" in (process.stdout.readline() if process.stdout else ""))
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == 130
     process.stdout.close()
     client = agent.client()
-    wait_until(lambda: client.status("Deployments-1").state in FINAL)
+    eventually(lambda: client.status("Deployments-1").state in FINAL)
     assert (client.status("Deployments-1").state, client.status("Deployments-1").cancelled_by) == (
         "cancelled",
         "pusher",
@@ -154,7 +154,7 @@ def test_push_outlives_a_restart_of_the_agent(agents: list[Agent], pusher: Pushe
     command = pusher.command(bundle(agents, do), agent)
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    wait_until(lambda: "line 3 ends" in (process.stdout.readline() if process.stdout else ""))
+    eventually(lambda: "line 3 ends" in (process.stdout.readline() if process.stdout else ""))
     agent.kill()
     time.sleep(0.5)
     agent.start()
@@ -168,7 +168,7 @@ def test_detached_push_goes_on_by_itself(agents: list[Agent], pusher: Pusher) ->
     pushed = pusher.push(bundle(agents, "pass"), agents[0], options=("--detach",))
     assert pushed.returncode == 0
     client = agents[0].client()
-    wait_until(lambda: client.status("Deployments-1").state == "succeeded")
+    eventually(lambda: client.status("Deployments-1").state == "succeeded")
 
 
 def test_unsigned_bundle_is_refused_where_signatures_are_required(
