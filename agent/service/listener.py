@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import uvicorn
 
-from agent.errors import HostError
 from agent.service.app import Service, build_app
 from agent.service.blobs import Blobs
 from agent.service.certificate import Certificate
 from agent.service.deployments import Deployments
+from agent.service.doorway import PeerServer
 from agent.service.metrics import Counts
 from agent.service.peers import Peers
 from agent.service.poll import Poller, Polling
@@ -97,22 +97,15 @@ def _poller(settings: Listening, service: Service, log: Log) -> Poller | None:
     return poller
 
 
-class _Server(uvicorn.Server):
-    """Says where it listens; a taken address is one line."""
+class _Server(PeerServer):
+    """Says where it listens."""
 
     def __init__(self, config: uvicorn.Config, settings: Listening, log: Log) -> None:
         super().__init__(config)
         self._settings = settings
         self._log = log
 
-    async def startup(self, sockets: Any = None) -> None:
-        where = f"{self._settings.address}:{self._settings.port}"
-        try:
-            await super().startup(sockets)
-        except SystemExit as error:
-            raise HostError(
-                f"nobody can listen at {where}: it is taken, or not ours; give another --address"
-            ) from error
-        port = self.servers[0].sockets[0].getsockname()[1]
-        self._log(f"listening at https://{self._settings.address}:{port}")
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._log(f"listening at https://{self._settings.address}:{self.port}")
         self._log(f"thumbprint {self._settings.certificate.thumbprint}")

@@ -13,6 +13,7 @@ import logging
 import ssl
 from contextlib import suppress
 
+import h11
 import uvicorn
 from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -20,7 +21,12 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from agent.service.certificate import Certificate
 from agent.service.peers import Peers
 
-FIRST_REQUEST_SECONDS = 15.0
+REQUEST_SECONDS = 15.0
+"""How long a request's first lines may take, and the first request of a connection."""
+
+ANSWER_SECONDS = 60.0
+"""How long a peer may leave an answer unread."""
+
 KEEP_ALIVE_SECONDS = 75
 CONNECTIONS = 1000
 LARGEST_HEADER = 16_384
@@ -41,7 +47,7 @@ def server_config(app: Starlette, address: str, port: int, context: ssl.SSLConte
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=CONNECTIONS,
+        limit_concurrency=CONNECTIONS + 1,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=2,
         h11_max_incomplete_event_size=LARGEST_HEADER,
@@ -81,7 +87,9 @@ async def follow_peers(context: ssl.SSLContext, peers: Peers) -> None:
 
 
 class PeerConnection(H11Protocol):
-    """A connection that knows whose it is, and is closed if nothing is asked on it."""
+    """A connection that knows whose it is, and is closed where a request does not come or an answer is not read."""
+
+    idle_since = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -89,13 +97,44 @@ class PeerConnection(H11Protocol):
         shown = tls.getpeercert(binary_form=True) if tls is not None else None
         thumbprint = hashlib.sha256(shown).hexdigest() if shown else ""
         self.app_state = {**self.app_state, "thumbprint": thumbprint}
-        self._first = self.loop.call_later(FIRST_REQUEST_SECONDS, self._close_if_silent)
+        self.idle_since = self.loop.time()
+        self._unread: asyncio.TimerHandle | None = None
+        self._unasked: asyncio.TimerHandle | None = self._soon_closed()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody waits for an answer."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.conn.their_state is not h11.IDLE:
+            self._cancel(self._unasked)
+            self._unasked = None
+        elif self._unasked is None:  # a request has begun, and its first lines are not all here
+            self._unasked = self._soon_closed()
+
+    def on_response_complete(self) -> None:
+        self.idle_since = self.loop.time()
+        super().on_response_complete()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._cancel(self._unread)
+        self._unread = self.loop.call_later(ANSWER_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._cancel(self._unread)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._first.cancel()
+        self._cancel(self._unasked)
+        self._cancel(self._unread)
         super().connection_lost(exc)
 
-    def _close_if_silent(self) -> None:
-        asked = getattr(self, "scope", None) is not None
-        if not asked and not self.transport.is_closing():
-            self.transport.close()
+    def _soon_closed(self) -> asyncio.TimerHandle:
+        return self.loop.call_later(REQUEST_SECONDS, self.transport.close)
+
+    def _cancel(self, timer: asyncio.TimerHandle | None) -> None:
+        if timer is not None:
+            timer.cancel()

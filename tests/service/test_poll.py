@@ -12,18 +12,18 @@ from typing import Any, TypeVar
 
 import msgspec
 import pytest
-import uvicorn
 
 from agent.report.stream import decode_line
 from agent.service.broker import Broker, Queued
 from agent.service.certificate import own_certificate
+from agent.service.doorway import PeerServer
 from agent.service.peers import Peers
 from agent.service.protocol import DeploymentRequest
 from agent.service.push import Blob
 from agent.service.sealing import seal
 from agent.service.tls import peer_context, server_config
+from tests.patience import eventually
 from tests.service.conftest import VARIABLES, WHEN, Agent
-from tests.service.test_listener import wait_until
 
 T = TypeVar("T")
 
@@ -45,17 +45,17 @@ class Serving:
         ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(ready)))
         self._thread.start()
-        assert ready.wait(10)
+        assert ready.wait(60)
 
     async def _serve(self, ready: threading.Event) -> None:
         self.loop = asyncio.get_running_loop()
         self.broker = Broker(self.peers)
         context = peer_context(self.own, self.peers)
-        self._server = uvicorn.Server(server_config(self.broker.app, "127.0.0.1", self.port, context))
+        self._server = PeerServer(server_config(self.broker.app, "127.0.0.1", self.port, context))
         serving = asyncio.create_task(self._server.serve())
         while not self._server.started:
             await asyncio.sleep(0.01)
-        self.port = self._server.servers[0].sockets[0].getsockname()[1]
+        self.port = self._server.port
         ready.set()
         await serving
 
@@ -118,8 +118,8 @@ def test_work_is_fetched_done_and_told(serving: Serving, polling: Agent) -> None
 
 def test_cancel_reaches_the_agent(serving: Serving, polling: Agent) -> None:
     queue(serving, polling, polling.bundle("import time\ntime.sleep(60)"))
-    wait_until(lambda: serving.broker.look("D-1").taken)
-    wait_until(lambda: polling.client().status("D-1").state == "running")
+    eventually(lambda: serving.broker.look("D-1").taken)
+    eventually(lambda: polling.client().status("D-1").state == "running")
     serving.do(serving.broker.cancel("D-1"))
     done = serving.do(serving.broker.wait("D-1"))
     assert done.status is not None
@@ -129,7 +129,7 @@ def test_cancel_reaches_the_agent(serving: Serving, polling: Agent) -> None:
 def test_agent_that_is_killed_meanwhile_tells_the_rest(serving: Serving, polling: Agent) -> None:
     do = "import time\nfor i in range(25):\n    report.info(f'line {i}')\n    time.sleep(0.1)"
     queue(serving, polling, polling.bundle(do))
-    wait_until(lambda: "line 3" in texts(serving.broker.look("D-1")))
+    eventually(lambda: "line 3" in texts(serving.broker.look("D-1")))
     polling.kill()
     time.sleep(0.5)
     polling.start("--poll", serving.url, "--poll-thumbprint", serving.own.thumbprint)
