@@ -1,7 +1,8 @@
 """Files of an image that only a container host has, taken out of a container that is made and never started.
 
-It has a name that the caller chooses and a label, so that one which a crash left is found, and is removed before
-the next is made. An engine tells modes and owners, but no extended attributes and nothing of Windows' owners.
+It has a name that the caller chooses and a label, so that one which a crash left is found. It is removed before the
+next of its name is made; one of a plan, whose name never comes again, after an hour. An engine tells modes and
+owners, but no extended attributes and nothing of Windows' owners.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import posixpath
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from agent.errors import ContainerError, HostError, InputError
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
     from agent.host import ContainerHost
     from agent.journal import Effects
 
+OF_PLANS: Final = "-plan-"
+"""Stands in the names of containers that plans make."""
+
+_ABANDONED_AFTER: Final = 3600
 _MAGIC: Final = re.compile(r"[*?\[{]")
 _MOST_LINKS: Final = 40
 _LARGEST_FILE: Final = 64 * 1024 * 1024
@@ -38,6 +44,7 @@ def unstarted(image: str, name: str, host: ContainerHost, journal: Effects) -> I
     left = host.inspect(name)
     if left is not None and TEMPORARY in left.labels:
         host.remove(left.id)
+    _remove_abandoned(host)
     with journal.effect("look", "create", name):
         # An image without a command of its own needs one given; it is never run.
         spec = ContainerSpec(name=name, image=image, restart="no", command=("never",), labels={TEMPORARY: name})
@@ -46,6 +53,22 @@ def unstarted(image: str, name: str, host: ContainerHost, journal: Effects) -> I
         yield container.id
     finally:
         host.remove(container.id)
+
+
+def _remove_abandoned(host: ContainerHost) -> None:
+    """Those of plans that were killed: a plan that still looks is younger."""
+    for left in host.find({TEMPORARY: ""}):
+        if OF_PLANS in left.name and _age(left.created) > _ABANDONED_AFTER:
+            host.remove(left.id)
+
+
+def _age(moment: str) -> float:
+    """In seconds; a moment that cannot be read is now."""
+    try:
+        then = datetime.fromisoformat(f"{moment[:19]}+00:00")
+    except ValueError:
+        return 0
+    return (datetime.now(UTC) - then).total_seconds()
 
 
 def find_host_files(

@@ -7,15 +7,17 @@ for that and never started.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from secrets import token_hex
 
 from agent.errors import HostError, InputError, RegistryError
 from agent.host import Credentials, ImageInfo
 from agent.images import Changes, Found, LayerCache, OpenImage, find_files, lay_out, open_image, take_back
-from agent.images.host_files import find_host_files, unstarted
+from agent.images.host_files import OF_PLANS, find_host_files, unstarted
 from agent.packages import ResolvedImage, resolve_image
 from agent.registry import ImageReference, RegistryClient, find_credentials
 from agent.source import SDI, GoldenPackage
@@ -73,14 +75,17 @@ def find_golden(recipe: Recipe, source: SourceImage, context: StepContext) -> Go
 
 
 def take_files(
-    golden: Golden, settings: TransformSettings | None, source: SourceImage, context: StepContext
+    golden: Golden, settings: TransformSettings | None, source: SourceImage, context: StepContext, name: str
 ) -> Taken:
-    """The files that the features speak of. InputError for a path that the image does not have."""
+    """The files that the features speak of. InputError for a path that the image does not have.
+
+    Where only the host has the image, `name` is for the container that it is looked into by.
+    """
     globs = globs_spoken_of(settings_from(settings, context.variables))
     where = f"{SDI}: golden: {golden.resolved.image}"
     if not globs and not source.as_is:
         raise InputError(f"{where}: transform names no files of it; name them by their paths in the image")
-    found = _found(golden, globs, source, context) if globs else Found(files=(), folders={})
+    found = _found(golden, globs, source, context, name) if globs else Found(files=(), folders={})
     missing = [glob for glob in found.unmatched if is_literal(glob)]
     if missing or (globs and not found.files):
         hint = _hint(golden, missing[0], source, context) if missing and golden.base else ""
@@ -164,11 +169,10 @@ def _require_platform(golden: Golden, platform: str) -> None:
         )
 
 
-def _found(golden: Golden, globs: tuple[str, ...], source: SourceImage, context: StepContext) -> Found:
-    in_registry = golden.base is not None
-    return (
-        _found_in_registry(golden, globs, source, context) if in_registry else _found_on_host(golden, globs, context)
-    )
+def _found(golden: Golden, globs: tuple[str, ...], source: SourceImage, context: StepContext, name: str) -> Found:
+    if golden.base is not None:
+        return _found_in_registry(golden, globs, source, context)
+    return _found_on_host(golden, globs, context, name)
 
 
 def _found_in_registry(golden: Golden, globs: tuple[str, ...], source: SourceImage, context: StepContext) -> Found:
@@ -178,9 +182,8 @@ def _found_in_registry(golden: Golden, globs: tuple[str, ...], source: SourceIma
         return find_files(layers, globs, compile_glob)
 
 
-def _found_on_host(golden: Golden, globs: tuple[str, ...], context: StepContext) -> Found:
+def _found_on_host(golden: Golden, globs: tuple[str, ...], context: StepContext, name: str) -> Found:
     assert golden.image is not None
-    name = container_name(context)
     with unstarted(golden.image.id, name, context.host, context.journal) as container:
         return find_host_files(container, globs, compile_glob, context.host)
 
@@ -188,6 +191,11 @@ def _found_on_host(golden: Golden, globs: tuple[str, ...], context: StepContext)
 def container_name(context: StepContext) -> str:
     """The slot's own, so that what a crash left is found again."""
     return f"dockwright-look-{hashlib.sha256(context.deployment.slot.encode()).hexdigest()[:12]}"
+
+
+def plan_container_name(context: StepContext) -> str:
+    """This process's own: a plan does not hold the slot, so a run or another plan may look at the same time."""
+    return f"{container_name(context)}{OF_PLANS}{os.getpid()}-{token_hex(2)}"
 
 
 def _hint(golden: Golden, path: str, source: SourceImage, context: StepContext) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from agent.containers import CONFIGURATION, DEPLOYMENT, SLOT
-from agent.errors import InputError, StorageError
+from agent.errors import StorageError
 from agent.labels import CHANGES
 from agent.packages import Acquired, AcquiredPackage, ResolvedImage, acquire, acquire_all, extract, package_variables
 from agent.registry import ImageReference
@@ -22,7 +22,14 @@ from agent.step import StepContext
 from agent.transform import Change, Transformed, TransformFailure, tell, transform
 from agent.variables import Variables
 from steps.source_image.dockerfile import finish_dockerfile
-from steps.source_image.golden import Golden, Taken, find_golden, take_files
+from steps.source_image.golden import (
+    Golden,
+    Taken,
+    container_name,
+    find_golden,
+    plan_container_name,
+    take_files,
+)
 from steps.source_image.hooking import content_hash, open_hooks
 from steps.source_image.manifest import Recipe, SourceImage, image_reference, read_recipe
 from steps.source_image.ways import FullBuild, OnGolden, Way, choose_way
@@ -112,12 +119,8 @@ def _acquire(source: SourceImage, context: StepContext) -> tuple[Recipe, Acquire
 def _take(golden: Golden, recipe: Recipe, source: SourceImage, context: StepContext, *, planning: bool) -> Taken:
     """The golden image's configuration files instead of a tree of packages."""
     with context.report.stage("extract"):
-        if planning and golden.base is None:
-            raise InputError(
-                f"{golden.resolved.image} is only on {context.host.url}, where a plan makes no container to look "
-                "into it; push it to a registry, or run without a plan"
-            )
-        taken = take_files(golden, recipe.transform, source, context)
+        name = plan_container_name(context) if planning else container_name(context)
+        taken = take_files(golden, recipe.transform, source, context, name)
         context.report.detail(f"{len(taken.found.files)} of the image's files")
         return taken
 

@@ -130,3 +130,13 @@ def test_a_container_of_someone_else_under_the_name_is_left_alone() -> None:
     with unstarted("a:1", "look", host, NoJournal()):
         pass
     assert host.inspect("look") is None
+
+
+def test_what_a_plan_left_that_was_killed_is_removed_after_an_hour_and_nothing_else() -> None:
+    host = MemoryHost()  # its clock begins in 1970
+    host.add_image("shop:1")
+    for name in ("look-plan-1-ab", "look"):
+        host.create(ContainerSpec(name=name, image="shop:1", labels={TEMPORARY: name}))
+    with unstarted("shop:1", "look-plan-3-ef", host, NoJournal()):
+        names = sorted(found.name for found in host.find({TEMPORARY: ""}))
+    assert names == ["look", "look-plan-3-ef"]

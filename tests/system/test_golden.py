@@ -28,6 +28,7 @@ transform:
 LOOK = (
     "cat /app/appsettings.json /app/conf/site.conf; stat -c '%n %a %u:%g' /srv /srv/app /srv/app/conf /srv/app/*.json"
 )
+SETTINGS = {"Shop:Title": "Live", "Greeting": "hello"}
 RUN = '  run:\n    name: "#{Site.Name}"\n    stop-timeout: 1\n'
 STEP_WITH_RUN = STEP[: STEP.index("  run:")] + RUN + STEP[STEP.index("packages:") :]
 
@@ -56,8 +57,7 @@ def deploy(
         archive.writestr("sdi.yaml", sdi.format(golden=golden))
         for name, text in (extra or {}).items():
             archive.writestr(name, text)
-    settings = {"Shop:Title": "Live", "Greeting": "hello"}
-    return dockwright(*site.arguments(command, 1, "--output", "json", *more, **settings))
+    return dockwright(*site.arguments(command, 1, "--output", "json", *more, **SETTINGS))
 
 
 def test_release_that_was_made_elsewhere_is_deployed_with_variables_only(site: Site, release: Release) -> None:
@@ -143,9 +143,28 @@ def test_an_image_that_only_the_host_has_is_looked_into_there(
     assert bool(done.outputs["Digest"]) is pushed
     assert_configured(site)
     assert not [found for found in site.host.find({TEMPORARY: ""}) if found.image in (name, "")]
-    refused = deploy(site, name, command="plan")
-    assert refused.code == 3
-    assert "is only on" in refused.error
+
+
+def test_a_plan_looks_into_an_image_that_only_the_host_has(
+    site: Site, release: Release, unique_name: Callable[[str], str]
+) -> None:
+    name = f"{unique_name('at-home')}:1"
+    site.host.build(BuildRequest(context=release.folder / "context", tags=(name,)), lambda _line: None)
+    held = f"dockwright-look-{sha256(site.slot.encode()).hexdigest()[:12]}"
+    meanwhile = [held, f"{held}-plan-1-ab"]  # a run and another plan look into it too
+    for other in meanwhile:
+        site.host.create(ContainerSpec(name=other, image=name, labels={TEMPORARY: other}))
+    plan = str(site.folder / "plan.json")
+    planned = deploy(site, name, "--save", plan, command="plan")
+    assert planned.code == 0, planned.stderr
+    files = planned.answer["files"]
+    assert isinstance(files, list)
+    assert sorted(file["path"] for file in files) == ["app/appsettings.json", "srv/app/conf/site.conf"]
+    assert sorted(found.name for found in site.host.find({TEMPORARY: ""}) if found.image == name) == meanwhile
+    site.host.remove(meanwhile[1])
+    done = dockwright(*site.arguments("run", 1, "--output", "json", "--plan", plan, **SETTINGS))
+    assert done.code == 0, done.stderr
+    assert_configured(site)
 
 
 def test_what_a_crash_left_is_removed_by_the_next_run(
