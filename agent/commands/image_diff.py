@@ -10,15 +10,16 @@ from typing import Any, Final
 
 import msgspec
 
+from agent.commands.looked_at import looked_at
 from agent.commands.recorded import recorded
 from agent.commands.shown_diff import EVERYTHING, shown_diff
 from agent.errors import InputError
 from agent.images.contents import Layers, find_files
 from agent.images.difference import FileDifference, FileState, compare_files, shared_layers
 from agent.images.layer_cache import LayerCache
-from agent.images.opened import OpenImage, open_image
+from agent.images.opened import OpenImage
 from agent.journal import SecretChange
-from agent.registry import Descriptor, ImageReference, RegistryClient, find_credentials
+from agent.registry import Descriptor
 from agent.report.wording import size
 
 _CONFIGURATION: Final = frozenset(
@@ -76,9 +77,8 @@ def difference(
 
     InputError if one is not there, or both are for different systems; RegistryError.
     """
-    cache = LayerCache(home / "cache" / "images")
     with ExitStack() as stack:
-        sides = [_opened(name, platform, cache, log, stack) for name in names]
+        sides = [_opened(name, platform, home, log, stack) for name in names]
         (one, first), (other, second) = sides
         if first.os != second.os:
             raise InputError(f"{one.reference} is for {first.os}, {other.reference} for {second.os}; name two alike")
@@ -120,12 +120,10 @@ def difference_lines(found: ImageDifference) -> list[str]:
 
 
 def _opened(
-    name: str, platform: str, cache: LayerCache, log: Callable[[str], None], stack: ExitStack
+    name: str, platform: str, home: Path, log: Callable[[str], None], stack: ExitStack
 ) -> tuple[OpenImage, Layers]:
-    reference = ImageReference.parse(name)
-    client = stack.enter_context(RegistryClient(reference.registry, find_credentials(reference.registry)))
-    image = open_image(reference, client, platform, cache)
-    return image, image.layers(client, cache, log)
+    image, client = stack.enter_context(looked_at(name, platform, home))
+    return image, image.layers(client, LayerCache(home / "cache" / "images"), log)
 
 
 def _secrets(image: OpenImage, home: Path) -> tuple[SecretChange, ...]:

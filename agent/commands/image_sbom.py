@@ -11,13 +11,13 @@ from uuid import NAMESPACE_URL, uuid5
 
 import msgspec
 
+from agent.commands.looked_at import looked_at
 from agent.commands.recorded import RecordedImage, recorded_source
-from agent.images.layer_cache import LayerCache
-from agent.images.opened import OpenImage, open_image
+from agent.images.opened import OpenImage
 from agent.journal import PackageRecord
 from agent.labels import BASE
 from agent.packages import cached_packages
-from agent.registry import Descriptor, ImageReference, RegistryClient, find_credentials
+from agent.registry import Descriptor, ImageReference
 
 if TYPE_CHECKING:
     from cyclonedx.model import HashType
@@ -40,11 +40,9 @@ def bill_of_materials(name: str, platform: str, home: Path) -> BillOfMaterials:
     """
     from cyclonedx.output.json import JsonV1Dot6
 
-    reference = ImageReference.parse(name)
-    with RegistryClient(reference.registry, find_credentials(reference.registry)) as client:
-        image = open_image(reference, client, platform, LayerCache(home / "cache" / "images"))
-    known = recorded_source(image, home)
-    text = JsonV1Dot6(_bom(image, known, home)).output_as_string(indent=2)
+    with looked_at(name, platform, home) as (image, _client):
+        known = recorded_source(image, home)
+        text = JsonV1Dot6(_bom(image, known, home)).output_as_string(indent=2)
     return BillOfMaterials(json=text, packages=len(known.packages) if known else None)
 
 

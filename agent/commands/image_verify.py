@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from agent.commands.looked_at import looked_at
 from agent.commands.recorded import RecordedImage, recorded
 from agent.containers import DEPLOYMENT, SLOT
-from agent.images.layer_cache import LayerCache
-from agent.images.opened import OpenImage, open_image
+from agent.images.opened import OpenImage
 from agent.images.verification import Finding, verify_base, verify_parts
 from agent.labels import BASE, CONFIGURATION, PACKAGE
-from agent.registry import ImageReference, RegistryClient, find_credentials
 
 
 def verify_image(
@@ -21,9 +20,7 @@ def verify_image(
 
     InputError if the image is not there; RegistryError if the registry cannot be asked.
     """
-    reference = ImageReference.parse(name)
-    with RegistryClient(reference.registry, find_credentials(reference.registry)) as client:
-        image = open_image(reference, client, platform, LayerCache(home / "cache" / "images"))
+    with looked_at(name, platform, home) as (image, client):
         manifest = Finding(what="manifest", good=True, found=f"is {image.image.digest}, as hashed here")
         return [
             manifest,

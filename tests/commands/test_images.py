@@ -198,3 +198,21 @@ def test_without_a_journal_the_command_says_that_packages_are_left_out(images: I
 def test_a_registry_that_does_not_answer_is_one_line(images: Images) -> None:
     with pytest.raises(RegistryError, match="nobody answers"):
         bill_of_materials("127.0.0.1:1/shop:1", "", images.home)
+
+
+@pytest.mark.parametrize("asked", ["verify", "sbom", "diff"])
+def test_an_image_that_only_a_host_has_is_told_to_be_pushed(asked: str, images: Images) -> None:
+    images.keep("uat", APP)
+    missing = images.name("not-pushed")
+    done = command(images, asked, *([images.name("uat")] if asked == "diff" else []), missing)
+    assert done.returncode == InputError.exit_code
+    assert f"{missing} is not in the registry" in done.stderr
+    assert "an image that only a container host has is not looked into: push it" in done.stderr
+
+
+def test_a_name_without_a_registry_is_told_where_it_was_looked_for(
+    images: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    with pytest.raises(RegistryError, match=r"shop:1 names no registry, so that docker\.io was asked; .* push it"):
+        bill_of_materials("shop:1", "", images.home)
