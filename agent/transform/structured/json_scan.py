@@ -11,29 +11,34 @@ import re
 
 import msgspec
 
+from agent.repeats import any_number_of, at_most_one
 from agent.transform.structured.formats import ParseFailure, failure_at
 from agent.transform.structured.paths import PathNode
 
 _ESCAPE = r"\\(?:[\"'\\/bfnrt]|u[0-9A-Fa-f]{4})"
-_STRING = rf'"(?>(?:[^"\\]++|{_ESCAPE})*)"'
+_CHARACTERS = any_number_of(rf'[^"\\]++|{_ESCAPE}')
+_STRING = f'"{_CHARACTERS}"'
+_IN_SINGLE_QUOTES = any_number_of(rf"[^'\\]++|{_ESCAPE}")
 _END = r"(?![^\s,\]}/])"
-_NUMBER = rf"-?+(?:0[xX][0-9A-Fa-f]++|(?:[0-9]++(?>(?:\.[0-9]*+)?)|\.[0-9]++)(?>(?:[eE][-+]?+[0-9]++)?)){_END}"
+_FRACTION = at_most_one(r"\.[0-9]*+")
+_EXPONENT = at_most_one(r"[eE][-+]?+[0-9]++")
+_NUMBER = rf"-?+(?:0[xX][0-9A-Fa-f]++|(?:[0-9]++{_FRACTION}|\.[0-9]++){_EXPONENT}){_END}"
 _WORD = rf"(?:true|false|null|undefined|NaN|-?Infinity){_END}"
 _PLAIN = rf"{_STRING}|{_NUMBER}|{_WORD}"
 _MEMBERS = re.compile(rf'\s*+"([^"\\]*+)"\s*+:\s*+(?:({_PLAIN})\s*+(?:,|(?=\}}))|([{{\[]))|')
 _ITEMS = re.compile(rf"\s*+(?:({_PLAIN})\s*+(?:,|(?=\]))|([{{\[]))|")
-_LEAF = (
-    rf"(?:{_PLAIN}|\{{(?>(?:\s*+{_STRING}\s*+:\s*+(?:{_PLAIN})\s*+(?:,|(?=\}})))*)\s*+\}}"
-    rf"|\[(?>(?:\s*+(?:{_PLAIN})\s*+(?:,|(?=\])))*)\s*+\])"
-)
+_FLAT_MEMBERS = any_number_of(rf"\s*+{_STRING}\s*+:\s*+(?:{_PLAIN})\s*+(?:,|(?=\}}))")
+_FLAT_ITEMS = any_number_of(rf"\s*+(?:{_PLAIN})\s*+(?:,|(?=\]))")
+_LEAF = rf"(?:{_PLAIN}|\{{{_FLAT_MEMBERS}\s*+\}}|\[{_FLAT_ITEMS}\s*+\])"
 _LEAF_AND_AFTER = re.compile(rf"{_LEAF}\s*+(?:,|(?=[\]}}]))")
-_DEAD_MEMBERS = re.compile(rf"(?>(?:\s*+{_STRING}\s*+:\s*+{_LEAF}\s*+,)*)")
-_DEAD_ITEMS = re.compile(rf"(?>(?:\s*+{_LEAF}\s*+,)*)")
+_DEAD_MEMBERS = re.compile(any_number_of(rf"\s*+{_STRING}\s*+:\s*+{_LEAF}\s*+,"))
+_DEAD_ITEMS = re.compile(any_number_of(rf"\s*+{_LEAF}\s*+,"))
 _SIXTY_FOUR_ITEMS = re.compile(rf"(?:\s*+(?:{_PLAIN})\s*+,){{64}}")
 _AFTER = re.compile(r"\s*+(?:,|(?=[\]}]))")
-_GAP = re.compile(r"(?>(?:\s++|//[^\r\n]*+|/\*(?>(?:[^*]++|\*(?!/))*)\*/)*)")
-_SCALAR = re.compile(rf"{_PLAIN}|'(?>(?:[^'\\]++|{_ESCAPE})*)'")
-_KEY = re.compile(rf"{_STRING}|'(?>(?:[^'\\]++|{_ESCAPE})*)'|[\w$]++")
+_IN_BLOCK_COMMENT = any_number_of(r"[^*]++|\*(?!/)")
+_GAP = re.compile(any_number_of(rf"\s++|//[^\r\n]*+|/\*{_IN_BLOCK_COMMENT}\*/"))
+_SCALAR = re.compile(rf"{_PLAIN}|'{_IN_SINGLE_QUOTES}'")
+_KEY = re.compile(rf"{_STRING}|'{_IN_SINGLE_QUOTES}'|[\w$]++")
 _ESCAPED = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|(.))")
 _LETTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 

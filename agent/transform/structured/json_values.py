@@ -8,6 +8,7 @@ import re
 
 import msgspec
 
+from agent.repeats import any_number_of
 from agent.transform.structured.formats import ParseFailure
 from agent.transform.structured.json_scan import find_places, unquoted
 from agent.transform.structured.paths import PathNode
@@ -17,8 +18,10 @@ MAXIMUM_VALUE_DEPTH = 500
 _STRICT_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _INTEGER = re.compile(r"\s*([+-]?)0*([0-9]+)\s*")
 _DOUBLE = re.compile(r"\s*[+-]?(?:[0-9][0-9,]*\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*")
+_IN_QUOTES = any_number_of(r'[^"\\]++|\\.')
+_IN_SINGLE_QUOTES = any_number_of(r"[^'\\]++|\\.")
 _TOKEN = re.compile(
-    r"""\s++|//[^\r\n]*+|/\*(?s:.*?)\*/|"(?>(?:[^"\\]++|\\.)*)"|'(?>(?:[^'\\]++|\\.)*)'|[][{},:]|[^][{},:\s/"']++"""
+    rf"""\s++|//[^\r\n]*+|/\*(?s:.*?)\*/|"{_IN_QUOTES}"|'{_IN_SINGLE_QUOTES}'|[][{{}},:]|[^][{{}},:\s/"']++"""
 )
 _BREAKS = str.maketrans({"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"})
 

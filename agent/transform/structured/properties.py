@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from agent.repeats import any_number_of, at_most_one
 from agent.transform.changes import Change
 from agent.transform.structured.formats import Names, Replaced, failure_at, found, nothing_found
 from agent.transform.structured.paths import fold
@@ -17,14 +18,17 @@ from agent.transform.text import decode, encode, with_text
 
 _CONTINUED = r"\\(?:\r\n|\r|\n)[ \t\f]*+"
 _ESCAPED = rf"{_CONTINUED}|\\[^\r\n]|\\\Z"
-_BLANK = rf"(?>(?:[ \t\f]|{_CONTINUED})*)"
+_BLANK = any_number_of(rf"[ \t\f]|{_CONTINUED}")
+_IN_KEY = any_number_of(rf"[^=:\ \t\f\r\n\\]|{_ESCAPED}")
+_IN_VALUE = any_number_of(rf"[^\r\n\\]++|{_ESCAPED}")
+_SIGN = at_most_one(f"[=:]{_BLANK}")
 _LINE = re.compile(
     rf"""
     [ \t\f]*+
     (?: [#!][^\r\n]*+
-      | (?P<key>(?>(?:[^=:\ \t\f\r\n\\]|{_ESCAPED})*))
-        (?P<separator>{_BLANK}(?>(?:[=:]{_BLANK})?))
-        (?P<value>(?>(?:[^\r\n\\]++|{_ESCAPED})*))
+      | (?P<key>{_IN_KEY})
+        (?P<separator>{_BLANK}{_SIGN})
+        (?P<value>{_IN_VALUE})
     )
     (?:\r\n|\r|\n|\Z)
     """,

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 import msgspec
 
+from agent.repeats import any_number_of
 from agent.transform.structured.paths import PathNode
 from agent.transform.structured.yaml_events import Event, parse_events
 
-_GAP = r"(?>(?:[\s\ufeff]++|#[^\r\n]*+)*)"
-_PROPERTIES = re.compile(rf"(?>(?:(?:!<[^>]*+>|![^\s,\[\]{{}}]*+|&[^\s,\[\]{{}}]++){_GAP})*)")
+_GAP = any_number_of(r"[\s\ufeff]++|#[^\r\n]*+")
+_PROPERTIES = re.compile(any_number_of(rf"(?:!<[^>]*+>|![^\s,\[\]{{}}]*+|&[^\s,\[\]{{}}]++){_GAP}"))
 _INDICATOR = re.compile(rf"{_GAP}[-:]")
 _STEPS = {"mapping": 1, "sequence": 1, "end": -1}
 _COMMENT = re.compile(r"[ \t]+#[^\r\n]*")

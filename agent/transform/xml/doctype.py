@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from agent.repeats import any_number_of
 from agent.transform.xml.characters import NO_ENTITIES, decode
 from agent.transform.xml.errors import XmlError
 
@@ -18,10 +19,10 @@ MAXIMUM_ENTITIES: Final = 256
 MAXIMUM_ENTITY_CHARACTERS: Final = 65_536
 MAXIMUM_EXPANSION: Final = 10_000_000
 
-_LITERALS = r"""(?>(?:[^"'<>\[\]]|"[^"]*+"|'[^']*+')*)"""
-_SUBSET = rf"""(?>(?:[^\]"'<%]|<!--(?s:.*?)-->|<\?(?s:.*?)\?>|<!{_LITERALS}>|%[^;\s]*+;?)*)"""
+_LITERALS = any_number_of(r"""[^"'<>\[\]]|"[^"]*+"|'[^']*+'""")
+_SUBSET = any_number_of(rf"""[^\]"'<%]|<!--(?s:.*?)-->|<\?(?s:.*?)\?>|<!{_LITERALS}>|%[^;\s]*+;?""")
 DOCTYPE: Final = rf"<!DOCTYPE{_LITERALS}(?:\[{_SUBSET}\]\s*+)?>"
-_SPACE_AND_NOTES: Final = r"(?>(?:\s++|<\?(?s:.*?)\?>|<!--(?s:.*?)-->)*)"
+_SPACE_AND_NOTES: Final = any_number_of(r"\s++|<\?(?s:.*?)\?>|<!--(?s:.*?)-->")
 _PROLOG = re.compile(rf"\ufeff?{_SPACE_AND_NOTES}(?:({DOCTYPE})|<[^?!])")
 _DECLARATION = re.compile(rf"<!--.*?-->|<\?.*?\?>|(<!{_LITERALS}>)|(%[^;\s]*;?)", re.DOTALL)
 _ENTITY = re.compile(r"""<!ENTITY\s+([^\s%"'&]+)\s+(?:"([^"]*)"|'([^']*)')\s*>""")

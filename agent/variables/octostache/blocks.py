@@ -25,9 +25,7 @@ _KEYWORDS = (
     rf"{_B}*+(?:(?P<test>[iI][fF]|[uU][nN][lL][eE][sS][sS])|(?P<each>[eE][aA][cC][hH])|[cC][aA][lL][cC]){_B}++"
 )
 
-plain_token = re.compile(
-    rf"#\{{(?!{_KEYWORDS})(?!/){_B}*+(?P<path>{lexical.IDENTIFIER}(?>(?:\.{lexical.IDENTIFIER})*)){_B}*+\}}"
-)
+plain_token = re.compile(rf"#\{{(?!{_KEYWORDS})(?!/){_B}*+(?P<path>{lexical.DOTTED}){_B}*+\}}")
 keyword = re.compile(rf"#\{{{_KEYWORDS}")
 else_if = re.compile(rf"#\{{elseif{_B}++")
 ELSE = "#{else}"

@@ -6,11 +6,13 @@ import math
 import re
 from typing import TypeAlias
 
+from agent.repeats import any_number_of
+
 Value: TypeAlias = "dict[str, Value] | list[Value] | str | int | float | bool | None"
 
 DEEPEST = 64
 
-_SKIPPED = re.compile(r"(?>(?:[\s\ufeff]++|/\*.*?\*/|//[^\r\n]*+)*)", re.DOTALL)
+_SKIPPED = re.compile(any_number_of(r"[\s\ufeff]++|/\*.*?\*/|//[^\r\n]*+"), re.DOTALL)
 _BARE_NAME = re.compile(r"[^\W\d]?[\w$]++")
 _NUMBER = re.compile(r"[-+]?(?:0[xX][0-9a-fA-F]++|[0-9.][0-9a-zA-Z.+\-]*+)")
 _CHUNKS = {quote: re.compile(rf"[^{quote}\\]*+") for quote in "\"'"}

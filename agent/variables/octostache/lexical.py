@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from agent.repeats import any_number_of, at_least_one
+
 BLANKS = "\t\n\v\f\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 BLANK_CHARACTERS = (
     "\t\n\v\f\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
@@ -24,18 +26,19 @@ _NOT_LETTERS = (
 _NAME = rf"[A-Za-z0-9_\-:/~()@]++|[^\W\x00-\x7f{_NOT_LETTERS}]"
 
 # A blank does not belong to a name if what follows ends the name.
-# Atomic groups, since before Python 3.11.5 a possessive group that looks ahead or has alternatives mismatches.
-IDENTIFIER = rf"(?>(?:{_NAME}|[{BLANKS}](?![|}}]|(?:in|==|!=)[{BLANKS}]))+)"
-WORD = rf"(?>(?:{_NAME})+)"
+IDENTIFIER = at_least_one(rf"{_NAME}|[{BLANKS}](?![|}}]|(?:in|==|!=)[{BLANKS}])")
+DOTTED = IDENTIFIER + any_number_of(rf"\.{IDENTIFIER}")
+WORD = at_least_one(_NAME)
 
 identifier = re.compile(IDENTIFIER)
 word = re.compile(WORD)
 blanks = re.compile(rf"[{BLANKS}]*+")
-dotted = re.compile(rf"{IDENTIFIER}(?>(?:\.{IDENTIFIER})*)")
+dotted = re.compile(DOTTED)
 
 # Text up to the next token: its first group holds what is to be unescaped, the second a `##` before a token.
+_TEXT = r"[^#]++|##\{|(?!###\{.)#[^{]|#\Z"
 text_run = re.compile(
-    r"((?>(?:[^#]++|##\{|(?!###\{.)#[^{]|#\Z)*))(##(?=#\{.))?",
+    rf"({any_number_of(_TEXT)})(##(?=#\{{.))?",
     re.DOTALL,
 )
 

@@ -9,6 +9,7 @@ from functools import lru_cache, partial
 from typing import TypeVar
 
 from agent.errors import VariablesError
+from agent.repeats import any_number_of
 from agent.variables.octostache import lexical
 from agent.variables.octostache.blocks import (
     ELSE,
@@ -40,7 +41,8 @@ DEEPEST = 32
 _Read = TypeVar("_Read")
 
 _PART = r"[A-Za-z0-9_\-:/~()@]++"
-_SIMPLE = re.compile(rf"([^#]*+)#\{{((?!/){_PART}(?>(?:\.{_PART})*))\}}")
+_DOTTED = _PART + any_number_of(rf"\.{_PART}")
+_SIMPLE = re.compile(rf"([^#]*+)#\{{((?!/){_DOTTED})\}}")
 
 _SMALL = 4096
 _LARGE = 4 * 1024 * 1024

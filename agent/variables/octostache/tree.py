@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from agent.repeats import any_number_of
 from agent.variables.octostache.expressions import symbol_prefix
 from agent.variables.octostache.lexical import folded
 from agent.variables.octostache.syntax import NO_KEY, Identifier, Index, Symbol
 from agent.variables.variable import Variable
 
-_SIMPLE = re.compile(r"[A-Za-z0-9_\-:/~()@]++(?>(?:\.[A-Za-z0-9_\-:/~()@]++)*)")
+_PART = r"[A-Za-z0-9_\-:/~()@]++"
+_SIMPLE = re.compile(_PART + any_number_of(rf"\.{_PART}"))
 
 
 class Branch:
