@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -22,7 +23,7 @@ class Certificates:
 
 
 def make(folder: Path, *, name: str = "127.0.0.1") -> Certificates:
-    """All are valid for a day. The machine's is for that IP address."""
+    """All are valid for a day. The machine's is for that IP address, and for localhost."""
     authority_key = ec.generate_private_key(ec.SECP256R1())
     authority = _signed("Test authority", authority_key, "Test authority", authority_key, [])
     made = Certificates(
@@ -34,7 +35,7 @@ def make(folder: Path, *, name: str = "127.0.0.1") -> Certificates:
     )
     _write(made.authority, authority)
     for path, key_path, subject, names in (
-        (made.certificate, made.key, "windows-host", [x509.IPAddress(ip_address(name))]),
+        (made.certificate, made.key, "windows-host", [x509.IPAddress(ip_address(name)), x509.DNSName("localhost")]),
         (made.client, made.client_key, "deployer", [x509.RFC822Name("deployer@localhost")]),
     ):
         key = ec.generate_private_key(ec.SECP256R1())
@@ -49,7 +50,7 @@ def _signed(
     key: ec.EllipticCurvePrivateKey,
     issuer: str,
     issuer_key: ec.EllipticCurvePrivateKey,
-    names: list[x509.IPAddress] | list[x509.RFC822Name],
+    names: Sequence[x509.GeneralName],
 ) -> x509.Certificate:
     now = datetime.now(UTC)
     public = issuer_key.public_key()

@@ -1,97 +1,130 @@
-"""Who a connection belongs to: NTLM (with sealed messages), basic, or a client's certificate."""
+"""Who a connection belongs to: NTLM, Kerberos and CredSSP (which seal messages), basic, or a client's certificate."""
 
 from __future__ import annotations
 
 import base64
-import struct
-from contextlib import suppress
+import hashlib
+import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import spnego
+from spnego.channel_bindings import GssChannelBindings
 from spnego.exceptions import SpnegoError
 
+from tests.winrm import sealing
+from tests.winrm.gss import GSSError, KerberosAcceptor
+from tests.winrm.sealing import BadSealError, Context, Form
 from tests.winrm.settings import Settings
 
-BOUNDARY = b"--Encrypted Boundary"
-PROTOCOL = b"application/HTTP-SPNEGO-session-encrypted"
-SEALED_TYPE = f'multipart/encrypted;protocol="{PROTOCOL.decode()}";boundary="Encrypted Boundary"'
 CERTIFICATE = "http://schemas.dmtf.org/wbem/wsman/1/wsman/secprofile/https/mutual"
 
-
-class BadSealError(Exception):
-    """A message that was sealed under another login."""
+_SPNEGO = "application/HTTP-SPNEGO-session-encrypted"
+_CREDSSP = "application/HTTP-CredSSP-session-encrypted"
 
 
 @dataclass
 class Login:
-    """One connection's. NTLM authenticates a connection, not a request."""
+    """One connection's. Whoever logged in by tokens owns the connection; it is not asked again for each request."""
 
     settings: Settings
     secure: bool
-    has_certificate: bool = False
+    client_certificate: str = ""
+    """The subject's name in the certificate that the client showed, if the authority vouches for it."""
     known: bool = False
-    _context: spnego.ContextProxy | None = field(default=None, repr=False)
+    proof: list[str] = field(default_factory=list)
+    """What goes along with the answer to a request that was let in, by WWW-Authenticate."""
+    _context: Context | None = field(default=None, repr=False)
+    _form: Form = field(default=Form("", 0), repr=False)
 
     def admit(self, authorization: str) -> list[str]:
         """[] lets the request in; otherwise what to offer by WWW-Authenticate."""
         kind, _, token = authorization.partition(" ")
-        if kind in ("Negotiate", "NTLM") and "Negotiate" in self.settings.authentication and token:
-            return self._negotiate(kind, token)
+        if kind in ("Negotiate", "NTLM", "CredSSP") and token:
+            return self._step(kind, base64.b64decode(token))
         if self.known:
             return []
         if kind == "Basic" and self._basic_is_allowed:
             user, _, password = base64.b64decode(token).decode().partition(":")
             if (user, password) == (self.settings.user, self.settings.password):
                 return []
-        if kind == CERTIFICATE and self.has_certificate and "Certificate" in self.settings.authentication:
+        if kind == CERTIFICATE and "Certificate" in self.settings.authentication and self._is_mapped:
             return []
         return self.offers
 
     @property
     def offers(self) -> list[str]:
-        offered = ["Negotiate"] if "Negotiate" in self.settings.authentication else []
+        allowed = self.settings.authentication
+        offered = ["Negotiate"] if "Negotiate" in allowed or "Kerberos" in allowed else []
+        offered += ["Kerberos"] if "Kerberos" in allowed else []
+        offered += ["CredSSP"] if "CredSSP" in allowed else []
         return [*offered, *(['Basic realm="WSMAN"'] if self._basic_is_allowed else [])]
 
-    @property
-    def seals(self) -> bool:
-        return self._context is not None and self._context.complete
-
     def unseal(self, body: bytes) -> bytes:
-        head, _, payload = body.partition(b"\tContent-Type: application/octet-stream\r\n")
-        length = int(head.partition(b"Length=")[2].split(b"\r\n", 1)[0])
-        sealed = payload.removesuffix(BOUNDARY + b"--\r\n")
-        if self._context is None or len(sealed) < 20:
+        if self._context is None:
             raise BadSealError
-        (signature,) = struct.unpack("<i", sealed[:4])
-        with suppress(SpnegoError):
-            message: bytes = self._context.unwrap(sealed[4:]).data
-            if signature == 16 and len(message) == length:
-                return message
-        raise BadSealError
+        try:
+            return sealing.unseal(self._context, self._form, body)
+        except (SpnegoError, GSSError) as error:
+            raise BadSealError from error
 
-    def seal(self, message: bytes) -> bytes:
+    def seal(self, message: bytes) -> tuple[bytes, str]:
+        """The body, and its type."""
         assert self._context
-        sealed = self._context.wrap(message).data
-        head = (
-            BOUNDARY + b"\r\n\tContent-Type: " + PROTOCOL + b"\r\n"
-            b"\tOriginalContent: type=application/soap+xml;charset=UTF-8;Length=" + str(len(message)).encode()
-        )
-        octets = b"\r\n" + BOUNDARY + b"\r\n\tContent-Type: application/octet-stream\r\n"
-        return b"".join([head, octets, struct.pack("<i", 16), sealed, BOUNDARY + b"--\r\n"])
+        return sealing.seal(self._context, self._form, message), self._form.content_type(len(message))
 
     @property
     def _basic_is_allowed(self) -> bool:
         return "Basic" in self.settings.authentication and (self.secure or self.settings.allow_unencrypted)
 
-    def _negotiate(self, kind: str, token: str) -> list[str]:
+    @property
+    def _is_mapped(self) -> bool:
+        return bool(self.client_certificate) and self.client_certificate in self.settings.mapped_certificates
+
+    def _step(self, kind: str, token: bytes) -> list[str]:
         if self._context is None or self._context.complete:
-            self._context, self.known = spnego.server(protocol="ntlm"), False
+            opened = self._opened(kind, token)
+            if opened is None:
+                return self.offers
+            self._context, self.known = opened(), False
         try:
-            answer = self._context.step(base64.b64decode(token))
-        except SpnegoError:
+            answer = self._context.step(token)
+        except (SpnegoError, GSSError):
             self._context = None
             return self.offers
-        if answer:
-            return [f"{kind} {base64.b64encode(answer).decode()}"]
-        self.known = True
+        told = [f"{kind} {base64.b64encode(answer).decode()}"] if answer else []
+        if not self._context.complete:
+            return told
+        if isinstance(self._context, KerberosAcceptor) and self._context.user != self.settings.user:
+            return self.offers
+        self._form = _form(kind, self._context)
+        self.known, self.proof = True, told
         return []
+
+    def _opened(self, kind: str, token: bytes) -> Callable[[], Context] | None:
+        allowed, bound = self.settings.authentication, self.settings.bound_to
+        application = _end_point(bound) if bound else b""
+        if kind == "CredSSP":
+            return (lambda: spnego.server(protocol="credssp")) if "CredSSP" in allowed else None
+        if token.startswith(b"NTLMSSP\0"):
+            bindings = GssChannelBindings(application_data=application) if bound else None
+            return (
+                (lambda: spnego.server(protocol="ntlm", channel_bindings=bindings))
+                if "Negotiate" in allowed
+                else None
+            )
+        keytab = self.settings.keytab
+        return (lambda: KerberosAcceptor(keytab, application)) if "Kerberos" in allowed and keytab else None
+
+
+def _form(kind: str, context: Context) -> Form:
+    if isinstance(context, KerberosAcceptor):
+        return Form(_SPNEGO, 60)
+    assert isinstance(context, spnego.ContextProxy)
+    return Form(_CREDSSP if kind == "CredSSP" else _SPNEGO, context.query_message_sizes().header, kind == "CredSSP")
+
+
+def _end_point(certificate: Path) -> bytes:
+    der = ssl.PEM_cert_to_DER_cert(certificate.read_text(encoding="ascii"))
+    return b"tls-server-end-point:" + hashlib.sha256(der).digest()

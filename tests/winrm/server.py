@@ -17,8 +17,9 @@ from time import monotonic, sleep
 from typing import Any
 
 from tests.winrm import soap
-from tests.winrm.login import SEALED_TYPE, BadSealError, Login
+from tests.winrm.login import Login
 from tests.winrm.machine import Machine
+from tests.winrm.sealing import BadSealError
 from tests.winrm.settings import Mishap, Settings
 from tests.winrm.soap import Asked, SoapFault
 
@@ -120,8 +121,8 @@ def _listener(server: WinRMServer) -> ThreadingHTTPServer:
             if tls is not None:
                 self.request.settimeout(10)
                 self.request = tls.wrap_socket(self.request, server_side=True)
-            has_certificate = tls is not None and bool(self.request.getpeercert())
-            self.login = Login(server.settings, secure=tls is not None, has_certificate=has_certificate)
+            shown = _name(self.request.getpeercert()) if tls is not None else ""
+            self.login = Login(server.settings, secure=tls is not None, client_certificate=shown)
             server.connections.add(self.request)
             super().setup()
 
@@ -163,7 +164,7 @@ class _Handler(BaseHTTPRequestHandler):
         return self._admitted(raw)
 
     def _admitted(self, raw: bytes) -> None:
-        sealed = "multipart/encrypted" in self.headers.get("Content-Type", "")
+        sealed = self.headers.get("Content-Type", "").startswith("multipart/")
         if not raw:
             return self._reply(200, b"")
         try:
@@ -183,9 +184,12 @@ class _Handler(BaseHTTPRequestHandler):
             status, answer = 200, self.winrm.machine.do(asked)
         except SoapFault as problem:
             status, answer = 500, soap.fault(asked, problem)
-        if mishap and mishap.kind == "lose":
+        if mishap and mishap.kind in ("lose", "hang"):
+            sleep(mishap.seconds if mishap.kind == "hang" else 0)
             return self._cut()
-        body, kind = (self.login.seal(answer), SEALED_TYPE) if sealed else (answer, PLAIN_TYPE)
+        if mishap and mishap.kind == "slow":
+            status, answer = 500, soap.fault(asked, SoapFault(soap.OPERATION_TIMEOUT, "not in time"))
+        body, kind = self.login.seal(answer) if sealed else (answer, PLAIN_TYPE)
         if mishap and mishap.kind == "truncate":
             self.wfile.write(self._head(status, len(body), kind) + body[: len(body) // 2])
             return self._cut()
@@ -200,16 +204,21 @@ class _Handler(BaseHTTPRequestHandler):
         elif mishap.kind == "reset":
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.close_connection = True
-        elif mishap.kind in ("error", "too-large"):
-            self._reply(413 if mishap.kind == "too-large" else 500, b"")
+        elif mishap.kind in ("error", "too-large", "stale"):
+            self.close_connection = mishap.kind != "error"
+            self._reply({"error": 500, "too-large": 413, "stale": 400}[mishap.kind], b"")
         elif mishap.kind == "unauthorized":
             self._reply(401, b"", self.login.offers)
-        elif mishap.kind == "fault":
+        elif mishap.kind in ("fault", "gone", "closed"):
+            if mishap.kind != "fault":
+                self.winrm.machine.spoil(asked, shell=mishap.kind == "gone")
             answer = soap.fault(asked, SoapFault(mishap.code, f"fault {mishap.code}"))
-            body, kind = (self.login.seal(answer), SEALED_TYPE) if sealed else (answer, PLAIN_TYPE)
+            body, kind = self.login.seal(answer) if sealed else (answer, PLAIN_TYPE)
             self._reply(500, body, kind=kind)
-        else:
+        elif mishap.kind not in ("lose", "hang", "truncate", "slow"):
             sleep(mishap.seconds)
+            return False
+        else:
             return False
         return True
 
@@ -227,7 +236,8 @@ class _Handler(BaseHTTPRequestHandler):
             f"Content-Type: {kind}",
             f"Content-Length: {length}",
         ]
-        lines += [f"WWW-Authenticate: {offer}" for offer in offers or []]
+        proof, self.login.proof = self.login.proof, []
+        lines += [f"WWW-Authenticate: {offer}" for offer in [*(offers or []), *proof]]
         lines += ["Connection: close"] if self.close_connection else []
         return ("\r\n".join([*lines, "Server: Microsoft-HTTPAPI/2.0", "", ""])).encode()
 
@@ -244,6 +254,11 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
         context.load_verify_locations(settings.clients)
         context.verify_mode = ssl.CERT_OPTIONAL
     return context
+
+
+def _name(certificate: dict[str, Any] | None) -> str:
+    subject = (certificate or {}).get("subject", ())
+    return next((value for pairs in subject for key, value in pairs if key == "commonName"), "")
 
 
 def prepared(root: Path) -> Path:

@@ -11,10 +11,15 @@ Kind = Literal[
     "lose",  # done, but the connection ends in place of the answer
     "truncate",  # done, and half of the answer arrives
     "reset",  # as drop, but with a TCP reset
+    "hang",  # done, and no answer for `seconds`, then the connection ends
     "error",  # HTTP 500 without SOAP
+    "stale",  # HTTP 400, as to a message that was sealed under another login
     "unauthorized",  # HTTP 401
     "too-large",  # HTTP 413
     "fault",  # a SOAP fault with `code`
+    "slow",  # done, but told as not done in time
+    "gone",  # its shell ends, and that is said with `code`
+    "closed",  # the program's input ends, and that is said
     "delay",  # done after `seconds`
     "reboot",  # all shells are gone, and nobody answers for `seconds`
 ]
@@ -42,6 +47,7 @@ class Settings:
     """What a program's name stands for: `{"docker": "/usr/bin/docker"}`. Others are not on the machine's PATH."""
     environment: dict[str, str] = field(default_factory=dict)
     authentication: tuple[str, ...] = ("Negotiate",)
+    """Of Negotiate (NTLM), Kerberos, CredSSP, Basic, Certificate."""
     allow_unencrypted: bool = False
     max_envelope_kb: int = 500
     max_shells_per_user: int = 30
@@ -57,3 +63,8 @@ class Settings:
     key: Path | None = None
     clients: Path | None = None
     """The authority of the certificates that clients may log in with."""
+    mapped_certificates: tuple[str, ...] = ("deployer",)
+    """Names in certificates that stand for the user, as the machine's certificate mapping says."""
+    bound_to: Path | None = None
+    """NTLM and Kerberos must have come through TLS with this certificate (the machine's, if nobody listens in)."""
+    keytab: Path | None = None

@@ -12,7 +12,7 @@ from windows.winrm import envelopes, failures
 from windows.winrm.target import Target
 from windows.winrm.wire import Fault, Lost, TooLarge, Wire
 
-PATIENCE = 40.0
+PATIENCE = 90.0
 """Seconds for which a machine that was there before is looked for again."""
 
 STALE_SECONDS = 60
@@ -81,7 +81,7 @@ class Connection:
             try:
                 with self.wire() as wire:
                     sealed = wire.seal(envelope)
-                    self._met = self._met or self.target.seals
+                    self._met = self._met or self.target.logs_in_first
                     answer = wire.post(sealed, seconds)
                     self._met = True
                     return answer
@@ -91,28 +91,44 @@ class Connection:
             except Lost as lost:
                 if not self._met and lost.unheard:
                     raise failures.unreachable(self.target, str(lost)) from lost
-                if not (repeatable or lost.unheard) or monotonic() + pause > deadline:
+                if not (repeatable or lost.unheard):
+                    raise
+                if monotonic() + pause > deadline:
+                    self._met = False  # whoever asks next need not wait as long again
                     raise
             sleep(pause)
             pause = min(pause * 2, 2)
 
+    def make(self, envelope: bytes) -> bytes:
+        """As `ask`, for what brings something about: Lost also if the machine ran out of time, for it may go on."""
+        try:
+            return self.ask(envelope, repeatable=False)
+        except Fault as fault:
+            if fault.code in failures.NOT_YET:
+                raise Lost("the machine did not do it in time", unheard=False) from fault
+            raise
+
     def ask_once(self, envelope: bytes) -> bool:
-        """For tidying up: whether it was answered, in whatever way but a loss."""
+        """For tidying up: whether it was done, or there was nothing left to be done."""
         try:
             with self.wire() as wire:
                 wire.ask(envelope, 5)
         except (Lost, TooLarge, HostError):
             return False
-        except Fault:
-            return True
+        except Fault as fault:
+            return fault.code in failures.GONE
         return True
 
     @property
     def room(self) -> int:
-        """Bytes of standard input that one message holds: three quarters of it, in base64, less its frame."""
+        """Bytes of standard input that one message holds: three quarters of it, in base64, less its frames.
+
+        CredSSP puts a frame of its own, of 300 bytes at most, around each 16 KiB.
+        """
         if not self._envelope_kb:
             self._envelope_kb = self._read_envelope_kb()
-        return (self._envelope_kb * 1024 - 2048) // 4 * 3
+        frames = 2048 + (self._envelope_kb // 16 + 1) * 300 * (self.target.login == "credssp")
+        return (self._envelope_kb * 1024 - frames) // 4 * 3
 
     def shrink(self, doing: str) -> None:
         """A message was refused as too large: send smaller ones. HostError when they are tiny already."""

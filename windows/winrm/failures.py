@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from agent.errors import HostError
+from windows.winrm import certificates
 from windows.winrm.target import Target
 
 if TYPE_CHECKING:
@@ -25,6 +26,12 @@ TOO_MANY_OPERATIONS = 2150859174
 LINE_TOO_LONG = 206
 ACCESS_DENIED = 5
 
+GONE = (NO_SUCH_SHELL, ABORTED)
+"""The shell, or the command in it, is not there any more."""
+
+NOT_YET = (NO_OUTPUT_YET, SLOW_PROVIDER)
+"""The machine's time for a request was over; what it was asked for may still come."""
+
 _ADVICE = {
     TOO_MANY_SHELLS: "the user has as many shells open there as MaxShellsPerUser allows; end some, or raise it",
     TOO_MANY_OPERATIONS: "the user has more going on there than its quotas allow; try again later, or raise them",
@@ -33,45 +40,50 @@ _ADVICE = {
 }
 
 
-def refused(target: Target, response: Response) -> HostError:
-    """The machine does not let us in. It never says why: a wrong password looks like a locked account."""
+def refused(target: Target, response: Response, why: str = "") -> HostError:
+    """The machine does not let us in. It seldom says why: a wrong password looks like a locked account."""
     offered = response.headers.get("WWW-Authenticate", "")
-    who = target.user or "the certificate's user"
-    if target.login == "basic" and "basic" not in offered.lower():
-        return HostError(
-            f"{target.url}: basic logins are refused there"
-            + (" over http" if target.scheme == "http" else "")
-            + f"; it offers {_kinds(offered)}: use transport=ntlm, or allow Basic in winrm/config/service/auth"
-        )
-    if target.login == "ntlm" and "negotiate" not in offered.lower() and "ntlm" not in offered.lower():
-        return HostError(
-            f"{target.url}: NTLM is refused there; it offers {_kinds(offered)}: choose another transport="
-        )
+    who = target.user or "the user"
+    scheme, subject, allowing = _OFFERS[target.login]
+    if why:
+        return HostError(f"{target.url}: {who} is refused: {why}")
+    if scheme and not re.search(scheme, offered, re.IGNORECASE):
+        over = " over http" if target.login == "basic" and target.scheme == "http" else ""
+        return HostError(f"{target.url}: {subject} refused there{over}; it offers {_kinds(offered)}: {allowing}")
     if target.login == "certificate":
         return HostError(
-            f"{target.url}: the certificate is not mapped to a user there (winrm/config/service/certmapping)"
+            f"{target.url}: the certificate {target.certificate} is not accepted there: it has expired, its "
+            "authority is not trusted, or it is mapped to no user (winrm/config/service/certmapping)"
         )
     if target.login == "kerberos":
-        return HostError(f"{target.url}: the Kerberos ticket of {who} is refused; see klist, or run kinit again")
+        return HostError(
+            f"{target.url}: the machine refuses the Kerberos ticket of {who}: the clocks differ by minutes, the user "
+            f"may not log on there, or {_TAPPED}; see klist and timedatectl"
+        )
+    tapped = f"; or {_TAPPED}" if target.login == "ntlm" and target.scheme == "https" else ""
     return HostError(
         f"{target.url}: {who} is refused: the password is wrong, or the account is locked, expired or not allowed to "
-        "log on from the network"
+        f"log on from the network{tapped}"
     )
+
+
+_TAPPED = "something on the way shows another certificate than the machine's"
+
+_OFFERS = {
+    "ntlm": ("negotiate|ntlm", "NTLM is", "choose another transport="),
+    "kerberos": ("negotiate|kerberos", "Kerberos is", "choose another transport="),
+    "credssp": ("credssp", "CredSSP is", "choose another transport=, or run there: Enable-WSManCredSSP -Role Server"),
+    "basic": ("basic", "basic logins are", "use transport=ntlm, or allow Basic in winrm/config/service/auth"),
+    "certificate": ("", "", ""),
+}
 
 
 def raise_hopeless(target: Target, error: BaseException) -> None:
     """HostError for what another attempt cannot mend; nothing for the rest."""
-    text = " ".join(str(cause) for cause in _causes(error))
-    if "CERTIFICATE_VERIFY_FAILED" in text or "doesn't match" in text:
-        detail = re.search(r"certificate verify failed: ([^()]*)", text)
-        why = detail[1].strip() if detail else "it is for another name"
-        raise HostError(
-            f"{target.url}: its certificate is not trusted: {why}; give its authority with ca=FILE"
-        ) from error
-    if any(
-        type(cause).__module__.partition(".")[0] in ("gssapi", "kerberos", "winkerberos") for cause in _causes(error)
-    ) or (target.login == "kerberos" and re.search(r"(?i)kerberos|krb|ticket|credentials cache", text)):
-        raise HostError(f"{target.url}: {_ticket(text)}") from error
+    causes = list(_causes(error))
+    certificates.raise_refused(target, error, " ".join(str(cause) for cause in causes))
+    if any(type(cause).__name__ == "MutualAuthenticationError" for cause in causes):
+        raise HostError(f"{target.url}: what answers cannot prove by Kerberos that it is {target.host}") from error
     if isinstance(error, PermissionError):
         raise HostError(f"{target.url}: the login by {target.login} is refused: {error}") from error
 
@@ -128,13 +140,3 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 def _kinds(offered: str) -> str:
     kinds = [part.split()[0] for part in offered.split(",") if part.strip()]
     return ", ".join(dict.fromkeys(kinds)) or "nothing"
-
-
-def _ticket(text: str) -> str:
-    if re.search(r"(?i)expired", text):
-        return "the Kerberos ticket has expired; run kinit, then try again"
-    if re.search(r"(?i)no (kerberos )?credentials|credentials cache|no credentials", text):
-        return "there is no Kerberos ticket; run kinit, then try again"
-    if re.search(r"(?i)revoked|locked", text):
-        return "the account is locked or disabled, says Kerberos"
-    return f"the login by Kerberos failed: {' '.join(text.split())[:300]}"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase, HTTPBasicAuth
 
 from agent.errors import HostError
 from windows.winrm.target import Target
+from winrm.encryption import Encryption
 from winrm.exceptions import WinRMError
 from winrm.transport import Transport
 
@@ -40,20 +42,63 @@ def open_session(target: Target) -> Session:
         raise HostError(f"{target.url}: cannot log in by {target.login}: {error}{extra}") from error
     session.proxies.clear()
     session.trust_env = False
-    if target.login == "basic":
-        session.auth = HTTPBasicAuth(target.user.encode(), target.password.encode())  # else it takes Latin-1 only
-    return session
+    session.mount("https://", _Secured(target))
+    if target.thumbprint:
+        session.verify = False  # the thumbprint says more than an authority could
+    return _with_login(session, target)
+
+
+def open_sealing(session: Session, target: Target) -> Encryption:
+    """What encrypts messages by the login that `session` has made."""
+    if target.login == "credssp":
+        from windows.winrm.credssp import CredSSPSealing
+
+        return CredSSPSealing(session, target.login)
+    return Encryption(session, target.login)
 
 
 class Settled(AuthBase):
-    """The keys of an NTLM login that was made, without logging in again.
+    """The keys of a login that was made, without logging in again.
 
-    requests_ntlm would do so on any new connection, and send the request once more, sealed by the old keys.
+    The libraries would do so on any new connection, and send the request once more, sealed by the old keys.
     """
 
     def __init__(self, session: Session) -> None:
-        self.session_security = getattr(session.auth, "session_security", None)
+        made: Any = session.auth
+        self.session_security = getattr(made, "session_security", None)
+        self.contexts = getattr(made, "contexts", None)
+        self.wrap_winrm = getattr(made, "wrap_winrm", None)
+        self.unwrap_winrm = getattr(made, "unwrap_winrm", None)
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         request.headers["Connection"] = "Keep-Alive"
         return request
+
+
+class _Secured(HTTPAdapter):
+    """TLS with what requests has no parameters for: a certificate known by its thumbprint, a key's passphrase."""
+
+    def __init__(self, target: Target) -> None:
+        self._more: dict[str, str] = {}
+        if target.thumbprint:
+            self._more["assert_fingerprint"] = target.thumbprint
+        if target.login == "certificate" and target.password:
+            self._more["key_password"] = target.password
+        super().__init__()
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **more: Any) -> None:
+        super().init_poolmanager(connections, maxsize, block, **more, **self._more)
+
+
+def _with_login(session: Session, target: Target) -> Session:
+    if target.login == "basic":
+        session.auth = HTTPBasicAuth(target.user.encode(), target.password.encode())  # else it takes Latin-1 only
+    elif target.login == "kerberos":
+        from windows.winrm.kerberos import KerberosLogin
+
+        session.auth = KerberosLogin(target)
+    elif target.login == "credssp":
+        from windows.winrm.credssp import CredSSPLogin
+
+        session.auth = CredSSPLogin(target)
+    return session

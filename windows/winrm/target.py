@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
@@ -15,13 +16,26 @@ Login = Literal["ntlm", "kerberos", "credssp", "basic", "certificate"]
 Engine = Literal["auto", "api", "cli"]
 Encryption = Literal["auto", "always", "never"]
 
-_OPTIONS = ("transport", "scheme", "engine", "ca", "certificate", "key", "message-encryption", "address")
+_OPTIONS = (
+    "transport", "scheme", "engine", "ca", "thumbprint", "certificate", "key", "message-encryption", "address",
+)  # fmt: skip
 _SEALING = ("ntlm", "kerberos", "credssp")
+_LOGIN_NAMES = {
+    "ntlm": "NTLM",
+    "kerberos": "Kerberos",
+    "credssp": "CredSSP (which hands the password over to the machine)",
+    "basic": "basic",
+    "certificate": "client certificate",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """`url` is as it was given; it holds no password. `address` is where published ports answer."""
+    """`url` is as it was given; it holds no password. `address` is where published ports answer.
+
+    `password` is the user's, or the passphrase of `key` for a login by certificate. `thumbprint` is the SHA-256 of
+    the only certificate that the machine may show, in small hexadecimal digits.
+    """
 
     url: str
     host: str
@@ -33,6 +47,7 @@ class Target:
     engine: Engine = "auto"
     encryption: Encryption = "auto"
     ca: str = ""
+    thumbprint: str = ""
     certificate: str = ""
     key: str = ""
     address: str = ""
@@ -48,6 +63,28 @@ class Target:
         if self.encryption == "auto":
             return self.scheme == "http" and self.login in _SEALING
         return self.encryption == "always"
+
+    @property
+    def logs_in_first(self) -> bool:
+        """Whether a connection is logged in by an empty request, before it carries messages.
+
+        Otherwise they would go out unsealed; and CredSSP and Kerberos take an answer of HTTP 500, which a fault
+        is, for a login that failed.
+        """
+        return self.seals or self.login in ("kerberos", "credssp")
+
+    @property
+    def protection(self) -> str:
+        """How the login is made, and what keeps others from reading the traffic, for people."""
+        how = [_LOGIN_NAMES[self.login]]
+        if self.scheme == "https":
+            known = "by its thumbprint" if self.thumbprint else f"by {self.ca}" if self.ca else "by a known authority"
+            how.append(f"encrypted by TLS (https), certificate trusted {known}")
+        if self.seals:
+            how.append("messages encrypted by the login")
+        elif self.scheme == "http":
+            how.append("NOT encrypted")
+        return ", ".join(how)
 
 
 def read(address: HostAddress) -> Target:
@@ -85,6 +122,7 @@ def read(address: HostAddress) -> Target:
             engine=engine,
             encryption=encryption,
             ca=options.get("ca", ""),
+            thumbprint=options.get("thumbprint", "").replace(":", "").lower(),
             certificate=options.get("certificate", ""),
             key=options.get("key", ""),
             address=options.get("address", parts.hostname),
@@ -112,24 +150,41 @@ def _one_of(url: str, options: dict[str, str], name: str, values: tuple[str, ...
 
 def _checked(target: Target) -> Target:
     url = target.url
-    if target.login == "certificate":
-        if target.scheme != "https":
-            raise InputError(f"{url}: a login by certificate needs scheme=https")
-        if not (target.certificate and target.key):
-            raise InputError(f"{url}: a login by certificate needs certificate=FILE and key=FILE (PEM)")
-    elif not target.user:
-        raise InputError(f"{url}: who logs in there? Say winrm://user@{target.host}")
-    if target.login == "basic" and target.scheme == "http" and target.encryption != "never":
-        raise InputError(
-            f"{url}: basic over http would show the password to everybody on the way; "
-            "use scheme=https or transport=ntlm"
-        )
-    if target.encryption == "always" and target.login not in _SEALING:
-        raise InputError(f"{url}: messages are encrypted with {', '.join(_SEALING)} only, not with {target.login}")
+    for problem in (_login_problem(target), _trust_problem(target)):
+        if problem:
+            raise InputError(f"{url}: {problem}")
     for name in ("ca", "certificate", "key"):
         path = getattr(target, name)
         if path and not Path(path).is_file():
             raise InputError(f"{url}: {name}: there is no file {path}")
+    if re.search(r"[\0\r\n]", target.password):
+        raise InputError(f"{url}: the password has a line break or a NUL in it, which no password has")
     if target.login in ("ntlm", "credssp", "basic") and not target.password:
         raise HostError(f"{url}: no password for {target.user}; {_GIVING}")
     return target
+
+
+def _login_problem(target: Target) -> str:
+    if target.login == "certificate":
+        if target.scheme != "https":
+            return "a login by certificate needs scheme=https"
+        if not (target.certificate and target.key):
+            return "a login by certificate needs certificate=FILE and key=FILE (PEM)"
+    elif not target.user and (target.login != "kerberos" or target.password):
+        return f"who logs in there? Say winrm://user@{target.host}"
+    if target.login == "kerberos" and "\\" in target.user:
+        domain, _, name = target.user.partition("\\")
+        return f"Kerberos takes a user as {name} or {name}%40REALM, not as {domain}%5C{name}"
+    return ""
+
+
+def _trust_problem(target: Target) -> str:
+    if target.login == "basic" and target.scheme == "http" and target.encryption != "never":
+        return "basic over http would show the password to everybody on the way; use scheme=https or transport=ntlm"
+    if target.encryption == "always" and target.login not in _SEALING:
+        return f"messages are encrypted with {', '.join(_SEALING)} only, not with {target.login}"
+    if target.thumbprint and not re.fullmatch("[0-9a-f]{64}", target.thumbprint):
+        return "thumbprint is the certificate's SHA-256 in 64 hexadecimal digits"
+    if target.thumbprint and (target.ca or target.scheme == "http"):
+        return "thumbprint is for https, and takes the place of ca"
+    return ""

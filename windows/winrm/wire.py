@@ -95,12 +95,11 @@ class Wire:
             self._session.close()
 
     def _log_in(self) -> Session:
-        """A login over plain HTTP is made with an empty request, so that no message is sent unsealed."""
-        from windows.winrm.login import Settled, open_session
-        from winrm.encryption import Encryption
+        """Before the first message, or with it."""
+        from windows.winrm.login import Settled, open_sealing, open_session
 
         session = open_session(self._target)
-        if self._target.seals:
+        if self._target.logs_in_first:
             response = self._send(session, _prepared(session, self._target.endpoint, b""), ANSWER_SECONDS)
             if response.status_code == 401:
                 raise failures.refused(self._target, response)
@@ -108,9 +107,9 @@ class Wire:
                 raise failures.something_else(self._target)
             if response.status_code != 200:
                 self._lose(f"HTTP {response.status_code} to the login", unheard=True)
-            self._encryption = Encryption(session, self._target.login)
-            if self._target.login == "ntlm":
-                session.auth = Settled(session)
+            if self._target.seals:
+                self._encryption = open_sealing(session, self._target)
+            session.auth = Settled(session)
         self._session = session
         return session
 
@@ -127,7 +126,7 @@ class Wire:
 
     def _refused(self, response: Response) -> NoReturn:
         """A connection that was replaced by a fresh one on the way is not logged in; the request was not read."""
-        if self._encryption is None and response.status_code == 401:
+        if not self._target.logs_in_first and response.status_code == 401:
             raise failures.refused(self._target, response)
         self._lose("the login has ended", unheard=True)
 
