@@ -1,4 +1,7 @@
-"""The way to a machine: one SSH connection, by jump hosts if need be, made again after it was lost."""
+"""The way to a machine: one SSH connection, by jump hosts if need be, made again after it was lost.
+
+A machine that was there before is waited for: it may be about to come back, and what it was doing has to be seen to.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import logging
 import socket
 import threading
 from contextlib import suppress
+from dataclasses import dataclass
+from time import monotonic, sleep
 from typing import NoReturn
 
 from paramiko import Channel, Transport
@@ -13,31 +18,71 @@ from paramiko.ssh_exception import ChannelException, SSHException
 
 from agent.errors import HostError
 from linux.ssh.known_hosts import read_known_hosts
+from linux.ssh.liveness import end_when_dead
 from linux.ssh.login import Secrets, log_in
 from linux.ssh.target import Login, Target
 
 CONNECT_SECONDS = 15.0
 KEEP_ALIVE_SECONDS = 15
-DEAD_AFTER_SECONDS = 60
-"""How long the machine may leave unacknowledged what was sent to it."""
 
 _WINDOW = 8 * 1024 * 1024
 _CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
 """First among those that paramiko offers: encrypted and authenticated in one go, at twice the rate."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """In seconds: for how long a machine that was there before is looked for again, and how long it may be silent
+    before it counts as gone.
+    """
+
+    away: float = 90.0
+    silent: float = 60.0
+
+
+PATIENT = Patience()
+
+
 class Connection:
     """Opens channels. Threads may share it."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, patience: Patience = PATIENT) -> None:
         self._target = target
+        self._patience = patience
         self._lock = threading.Lock()
         self._transports: list[Transport] = []
+        self._silent: list[Transport] = []
+        self._met = False
 
     def channel(self) -> Channel:
-        """A new session. HostError, whose cause is a ConnectionError if the connection was lost meanwhile."""
+        """A new session, over a new connection if need be: nothing has begun before there is one.
+
+        HostError, whose cause is a ConnectionError if the connection was lost, and the machine does not come back.
+        """
+        deadline = monotonic() + self._patience.away
+        pause = 0.1
+        while True:
+            try:
+                return self._session()
+            except HostError as error:
+                if not self._met or not isinstance(error.__cause__, OSError):
+                    raise
+                if monotonic() + pause > deadline:
+                    self._met = False  # whoever asks next need not wait as long again
+                    raise
+            sleep(pause)
+            pause = min(pause * 2, 2)
+
+    def close(self) -> None:
+        with self._lock:
+            self._hang_up()
+            for transport in self._silent:
+                transport.close()
+
+    def _session(self) -> Channel:
         with self._lock:
             transport = self._transport()
+            self._met = True
         try:
             return transport.open_session(window_size=_WINDOW, timeout=CONNECT_SECONDS)
         except ChannelException as error:
@@ -46,11 +91,15 @@ class Connection:
                 "see MaxSessions in its sshd_config"
             ) from error
         except (SSHException, EOFError, OSError) as error:
+            self._leave(transport)
             raise_lost(self._target.where, str(error))
 
-    def close(self) -> None:
+    def _leave(self, transport: Transport) -> None:
+        """It does not answer, and may never again. Others may still wait for what they run over it."""
         with self._lock:
-            self._hang_up()
+            if transport in self._transports:
+                self._silent += reversed(self._transports)
+                self._transports = []
 
     def _transport(self) -> Transport:
         if not self._transports or not self._transports[-1].is_active():
@@ -66,13 +115,17 @@ class Connection:
         target = self._target
         for login in (*target.jumps, target.login):
             through = self._transports[-1] if self._transports else None
-            stream = _forwarded(target.where, through, login) if through else _dial(target.where, login)
+            if through:
+                stream: socket.socket | Channel = _forwarded(target.where, through, login)
+            else:
+                stream = first = _dial(target.where, login, self._patience.silent)
             transport = _negotiated(target, login, stream)
             self._transports.append(transport)
             # The password is the machine's own; a jump host is not to see it.
             password = target.password if login is target.login else ""
             log_in(transport, target.where, login, Secrets(key=target.key, password=password))
             transport.set_keepalive(KEEP_ALIVE_SECONDS)
+        end_when_dead(self._transports[-1], first, self._patience.silent)
 
     def _hang_up(self) -> None:
         while self._transports:
@@ -85,7 +138,7 @@ def raise_lost(where: str, why: str) -> NoReturn:
     raise HostError(message) from ConnectionResetError(why)
 
 
-def _dial(where: str, login: Login) -> socket.socket:
+def _dial(where: str, login: Login, silent: float) -> socket.socket:
     try:
         stream = socket.create_connection((login.host, login.port), CONNECT_SECONDS)
     except socket.gaierror as error:
@@ -100,7 +153,7 @@ def _dial(where: str, login: Login) -> socket.socket:
         ) from error
     with suppress(OSError):
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_AFTER_SECONDS * 1000)
+        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(silent * 1000))
     return stream
 
 
@@ -139,7 +192,7 @@ def _negotiated(target: Target, login: Login, stream: socket.socket | Channel) -
         raise HostError(
             f"{target.where}: {login.known_name} does not speak SSH as it should ({str(error) or 'it hung up'}); "
             "see the port, and its sshd"
-        ) from error
+        ) from ConnectionError(str(error))
     except BaseException:
         transport.close()
         raise

@@ -15,6 +15,9 @@ from paramiko.ssh_exception import AuthenticationException, BadAuthenticationTyp
 from agent.errors import HostError
 from linux.ssh.target import Login
 
+_USUAL_TRIES = 3
+"""Few machines are set to take fewer (MaxAuthTries); one that hangs up before has other reasons as a rule."""
+
 _USUAL_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
 
 
@@ -34,6 +37,7 @@ def log_in(transport: Transport, where: str, login: Login, secrets: Secrets) -> 
             tried.append(name)
             if _accepted(transport, login, key) or transport.is_authenticated():
                 return
+            _require_open(transport, tried)
         if secrets.password:
             tried.append("the password")
             if not transport.auth_password(login.user, secrets.password):
@@ -42,11 +46,13 @@ def log_in(transport: Transport, where: str, login: Login, secrets: Secrets) -> 
         offered = ", ".join(error.allowed_types)
         raise _refused(where, login, tried, f"; the machine takes {offered} only") from error
     except AuthenticationException as error:
+        if not transport.is_active():
+            raise _broken(where, login, "it hung up") from ConnectionError(str(error))
         raise _refused(where, login, tried) from error
     except (SSHException, EOFError, OSError) as error:
         if "too many" in str(error).lower():
             raise _refused(where, login, tried, "; it takes no more tries: name the key with key=FILE") from error
-        raise HostError(f"{where}: the connection broke while {login} logged in ({error})") from error
+        raise _broken(where, login, str(error)) from ConnectionError(str(error))
     raise _refused(where, login, tried)
 
 
@@ -59,9 +65,12 @@ def _accepted(transport: Transport, login: Login, key: PKey) -> bool:
             return False
         raise
     except AuthenticationException:
-        if not transport.is_active():
-            raise SSHException("too many keys were tried") from None
         return False
+
+
+def _require_open(transport: Transport, tried: list[str]) -> None:
+    if not transport.is_active():
+        raise SSHException("too many keys were tried" if len(tried) >= _USUAL_TRIES else "it hung up")
 
 
 def _keys(where: str, secrets: Secrets) -> Iterator[tuple[str, PKey]]:
@@ -90,6 +99,13 @@ def _key(where: str, path: str, phrase: str) -> PKey:
                 break
             raise HostError(f"{where}: the key {path} cannot be used ({error or type(error).__name__})") from error
     raise HostError(f"{where}: the key {path} is encrypted; give its passphrase as the host's password")
+
+
+def _broken(where: str, login: Login, why: str) -> HostError:
+    return HostError(
+        f"{where}: the connection broke while {login} logged in ({why}); try again, and see MaxAuthTries and the log "
+        "of its sshd if it does so each time"
+    )
 
 
 def _refused(where: str, login: Login, tried: list[str], more: str = "") -> HostError:

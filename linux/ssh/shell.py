@@ -13,7 +13,7 @@ from agent.engine.shell import ByteSink, Command
 from agent.errors import HostError
 from agent.host import OperatingSystem
 from linux.ssh.bridge import bridge
-from linux.ssh.connection import Connection, raise_lost
+from linux.ssh.connection import PATIENT, Connection, Patience, raise_lost
 from linux.ssh.running import Running
 from linux.ssh.target import Target
 
@@ -27,9 +27,9 @@ _START = 'echo "$$" >&2; exec "$@"'
 class SSHShell:
     """A `Shell`. Threads may share it; a connection that was lost is made again for the next program."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, patience: Patience = PATIENT) -> None:
         self._target = target
-        self._connection = Connection(target)
+        self._connection = Connection(target, patience)
 
     @property
     def url(self) -> str:
@@ -56,8 +56,17 @@ class SSHShell:
                 raise
 
     def open(self, command: Command) -> socket:
-        """As the Protocol says. What the program prints to standard error goes nowhere."""
-        return bridge(self._started(self._line(command, numbered=False)))
+        """As the Protocol says. What the program prints to standard error goes nowhere.
+
+        Nothing was said to it yet if the connection is lost meanwhile, so it is started once more then.
+        """
+        line = self._line(command, numbered=False)
+        try:
+            return bridge(self._started(line))
+        except HostError as error:
+            if not isinstance(error.__cause__, ConnectionError):
+                raise
+            return bridge(self._started(line))
 
     def close(self) -> None:
         self._connection.close()

@@ -7,9 +7,12 @@ from contextlib import closing
 
 import pytest
 
+from agent.engine.command_line import CommandLineHost
 from agent.errors import DockwrightError, HostError
 from agent.host import ContainerHost, ContainerSpec, HostAddress
-from linux.ssh import connect
+from linux.ssh import SSHShell, connect
+from linux.ssh.connection import Patience
+from linux.ssh.target import read
 from tests.ssh.server import CuttingProxy, SSHServer, cutting
 
 Named = Callable[[str], str]
@@ -74,10 +77,25 @@ def test_name_of_another_container_is_not_taken_for_ours(
         cut_host.create(ContainerSpec(name=name, image=base_image, labels={"of": "us"}))
 
 
-def test_machine_that_is_gone_is_said_at_once(
-    cut_host: ContainerHost, proxy: CuttingProxy, unique_name: Named
+def test_machine_that_stays_away_is_said(ssh_server: SSHServer, proxy: CuttingProxy, unique_name: Named) -> None:
+    target = read(HostAddress(url=ssh_server.at(proxy.port).url()))
+    with closing(CommandLineHost(SSHShell(target, patience=Patience(away=0.5)))) as host:
+        host.platform()
+        proxy.refusing = True
+        proxy.cut_at = proxy.pieces + 2
+        with pytest.raises(HostError, match="SSH"):
+            host.start(unique_name("gone"))
+
+
+def test_machine_that_restarts_is_waited_for(
+    cut_host: ContainerHost, proxy: CuttingProxy, base_image: str, unique_name: Named
 ) -> None:
-    proxy.refusing = True
-    proxy.cut_at = proxy.pieces + 2
-    with pytest.raises(HostError, match="SSH"):
-        cut_host.start(unique_name("gone"))
+    name = unique_name("restart")
+    cut_host.create(ContainerSpec(name=name, image=base_image, command=("sleep", "60")))
+    proxy.away, proxy.cut_at = 2, proxy.pieces + 3
+    cut_host.start(name)
+    assert proxy.cuts == 1
+    found = cut_host.inspect(name)
+    assert found is not None
+    assert found.running
+    cut_host.remove(name)

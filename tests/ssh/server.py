@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -54,6 +54,27 @@ class SSHServer:
     def log(self) -> str:
         return (self.folder / "log").read_text(encoding="utf-8", errors="replace")
 
+    @property
+    def commands(self) -> str:
+        """What was run there, where the server is a `recording` one."""
+        return (self.folder / "commands").read_text(encoding="utf-8", errors="replace")
+
+    @property
+    def home(self) -> Path:
+        """Where commands run, where the server is a `recording` one."""
+        return self.folder / "home"
+
+    def programs(self) -> list[str]:
+        """The command lines of what runs there now, for whoever has logged in."""
+        mark = f" {self.port}".encode()
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                environment = (process / "environ").read_bytes().split(b"\0")
+                if any(each.startswith(b"SSH_CONNECTION=") and each.endswith(mark) for each in environment):
+                    found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+        return [line for line in found if line]
+
     def url(self, **options: str) -> str:
         usual = {"key": str(self.key), "known-hosts": str(self.known_hosts), "address": "127.0.0.1"}
         if self.engine:
@@ -69,6 +90,20 @@ class SSHServer:
         with self.known_hosts.open("a", encoding="utf-8") as file:
             file.writelines(f"{name} {key}\n" for name in names)
         return replace(self, port=port)
+
+
+def recording(folder: Path) -> str:
+    """For `more`: lets a server write down all commands, and run them in a home of their own."""
+    (folder / "home").mkdir()
+    (folder / "commands").touch()
+    script = folder / "record"
+    script.write_text(
+        f"#!/bin/sh\nprintf '%s\\n' \"$SSH_ORIGINAL_COMMAND\" >> {folder}/commands\n"
+        f'cd {folder}/home && exec /bin/sh -c "$SSH_ORIGINAL_COMMAND"\n',
+        encoding="utf-8",
+    )
+    script.chmod(0o755)
+    return f"ForceCommand {script}"
 
 
 @contextmanager
@@ -109,7 +144,11 @@ def serving(folder: Path, engine: str = "", more: str = "", within: Sequence[str
 
 @dataclass
 class CuttingProxy:
-    """Cuts all its connections once, when the n-th piece from either side has come; 0 cuts never."""
+    """Cuts all its connections once, when the n-th piece from either side has come; 0 cuts never.
+
+    `away` is for how many seconds nobody is let in afterwards. With `after`, the piece is delivered before; with
+    `stalls`, the connections stay, and nothing passes any more.
+    """
 
     port: int
     upstream: int
@@ -117,6 +156,12 @@ class CuttingProxy:
     pieces: int = 0
     cuts: int = 0
     refusing: bool = False
+    refusals: int = 0
+    away: float = 0
+    after: bool = False
+    stalls: bool = False
+    away_until: float = 0
+    stalled: set[socket.socket] = field(default_factory=set)
 
 
 @contextmanager
@@ -143,7 +188,8 @@ def _accept(
     with suppress(OSError):
         while True:
             near, _ = listener.accept()
-            if proxy.refusing:
+            if proxy.refusing or time.monotonic() < proxy.away_until:
+                proxy.refusals += 1
                 near.close()
                 continue
             far = socket.create_connection(("127.0.0.1", proxy.upstream))
@@ -165,9 +211,15 @@ def _carry(
                 proxy.pieces += 1
                 if proxy.pieces == proxy.cut_at:
                     proxy.cuts += 1
-                    _close(open_ones)
-                    return
-            sink.sendall(data)
+                    proxy.away_until = time.monotonic() + proxy.away
+                    if proxy.after:
+                        sink.sendall(data)
+                    if not proxy.stalls:
+                        _close(open_ones)
+                        return
+                    proxy.stalled.update(open_ones)
+            if source not in proxy.stalled:
+                sink.sendall(data)
     for end in (source, sink):
         with suppress(OSError):
             end.shutdown(socket.SHUT_RDWR)

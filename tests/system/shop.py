@@ -64,6 +64,8 @@ class Site:
     settings: dict[str, str] = field(default_factory=dict)
     extra: dict[str, str] = field(default_factory=dict)
     """More files of the source package."""
+    secret: str = field(default=SECRET, repr=False)
+    """The value of the sensitive variable `Shop:Password`."""
 
     @property
     def home(self) -> Path:
@@ -108,7 +110,7 @@ class Site:
             **{name.replace("_", "."): value for name, value in settings.items()},
         }
         secrets = self.folder / "secrets.json"
-        secrets.write_text(json.dumps([{"k": "Shop:Password", "v": SECRET, "s": True}]), encoding="utf-8")
+        secrets.write_text(json.dumps([{"k": "Shop:Password", "v": self.secret, "s": True}]), encoding="utf-8")
         arguments = [command, str(self.folder / "bundle"), "--host", self.sandbox.host, "--home", str(self.home)]
         arguments += ["--variables", str(secrets), *more]
         for name, value in known.items():
@@ -118,7 +120,9 @@ class Site:
     def run(self, deployment: int, *more: str, **settings: str) -> Finished:
         """`dockwright run` with JSON output."""
         self.write()
-        return dockwright(*self.arguments("run", deployment, "--output", "json", *more, **settings))
+        done = dockwright(*self.arguments("run", deployment, "--output", "json", *more, **settings))
+        assert self.secret not in done.stdout + done.stderr
+        return done
 
     def rollback(self, *more: str) -> Finished:
         return dockwright(

@@ -1,115 +1,97 @@
-"""A deployment over SSH whose connection is cut at any moment: `python -m tests.system.ssh_faults api|cli [RUNS]`.
+"""A deployment over SSH whose connection fails at any moment: `python -m tests.system.ssh_faults api|cli [RUNS]`.
 
-Each run ends in success, or in a failure that is clear, with the old container serving; in time, and with nothing
-left over. Moments are spread evenly over all that passes in an undisturbed run.
+Moments are spread evenly over all that passes in an undisturbed run; what happens then takes turns. What has to hold
+is in `far.py`.
 """
 
 from __future__ import annotations
 
 import random
 import sys
-import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from uuid import uuid4
+from secrets import token_hex
+from typing import Literal, get_args
 
-from agent.host import ContainerHost, HostAddress
-from linux.local import connect
-from linux.sandbox import Sandbox, down, up
-from linux.sandbox.engine_call import EngineSocket
-from tests.conftest import remove_leftovers
-from tests.ssh.server import CuttingProxy, SSHServer, cutting, serving
-from tests.system.shop import SECRET, Site, free_port
+from agent.host import ContainerHost
+from linux.sandbox import Sandbox
+from tests.ssh.server import CuttingProxy, cutting, recording, serving
+from tests.system.far import FAR_STEP, FarSite, far_sandbox, moments, say, summary
+from tests.system.shop import Site, free_port
 
-LONGEST_SECONDS = 150
-CLEAR = {0, 7, 8, 9, 10}
+Kind = Literal[
+    "cut",  # the piece is lost, and the connection with it
+    "cut-after",  # the piece arrives
+    "away",  # cut, and nobody answers for some seconds: the machine restarts
+    "stall",  # the connection stays, and nothing passes any more
+]
 
 
-@dataclass
-class Trial:
-    """A site that is deployed through `proxy`, again and again."""
+def order(proxy: CuttingProxy, kind: Kind, moment: int) -> None:
+    """From now on, counting anew, this happens at that piece; at none for 0."""
+    proxy.pieces, proxy.cuts, proxy.cut_at = 0, 0, moment
+    proxy.after, proxy.stalls = kind == "cut-after", kind == "stall"
+    proxy.away = 6 if kind == "away" else 0
 
-    site: Site
-    proxy: CuttingProxy
-    server: SSHServer
-    number: int = 0
 
-    def undisturbed(self) -> int:
-        """How many pieces pass in one deployment."""
-        self.proxy.pieces = self.proxy.cut_at = 0
-        self.number += 1
-        done = self.site.run(self.number)
-        assert done.code == 0, done.stderr
-        return self.proxy.pieces
+def undisturbed(far: FarSite, proxy: CuttingProxy) -> int:
+    """How many pieces pass in one deployment."""
+    order(proxy, "cut", 0)
+    far.deploy()
+    return proxy.pieces
 
-    def cut(self, moment: int) -> str:
-        """One deployment, and what became of it. AssertionError if that is not as it should be."""
-        before = self.site.page()
-        self.proxy.pieces, self.proxy.cut_at, self.proxy.cuts = 0, moment, 0
-        self.number += 1
-        began = time.monotonic()
-        done = self.site.run(self.number)
-        seconds = time.monotonic() - began
-        self.proxy.cut_at = 0
-        now, serving = self.site.page(), self.site.serving()
-        told = f"cut {self.proxy.cuts}x at {moment}: exit {done.code} after {seconds:.1f} s; {now.strip()}; "
-        told += str(done.document.get("error") or "")
-        assert done.code in CLEAR, told + done.stderr
-        assert seconds < LONGEST_SECONDS, told
-        assert len(serving) == 1, (told, serving)
-        new = f"<h1>Test Deployments-{self.number}</h1>\n"
-        assert now == (new if done.code == 0 else before), told
-        stranded = [one.name for one in self.site.containers() if one.state == "created"]
-        assert not stranded, (told, stranded)
-        assert SECRET not in self.server.log
-        return told
+
+def disturbed(far: FarSite, proxy: CuttingProxy, kind: Kind, moment: int) -> str:
+    order(proxy, kind, moment)
+    try:
+        return far.disturbed(f"{kind} at {moment}")
+    finally:
+        order(proxy, "cut", 0)
 
 
 @contextmanager
-def trial(sandbox: Sandbox, host: ContainerHost, folder: Path, name: str, engine: str) -> Iterator[Trial]:
+def reached(
+    sandbox: Sandbox, host: ContainerHost, folder: Path, name: str, engine: str
+) -> Iterator[tuple[FarSite, CuttingProxy]]:
+    """A site behind a proxy and an SSH server."""
     for each in ("sshd", "site"):
         (folder / each).mkdir()
+    more = recording(folder / "sshd")
     with (
-        serving(folder / "sshd", sandbox.host.removeprefix("unix://")) as server,
+        serving(folder / "sshd", sandbox.host.removeprefix("unix://"), more) as server,
         cutting(server.port) as proxy,
     ):
-        far = replace(sandbox, host=server.at(proxy.port).url(engine=engine))
-        site = Site(name=name, folder=folder / "site", port=free_port(), sandbox=far, host=host)
+        at = replace(sandbox, host=server.at(proxy.port).url(engine=engine))
+        secret = token_hex(12)
+        site = Site(name, folder / "site", free_port(), at, host, step=FAR_STEP, secret=secret)
+        left = lambda: [*server.programs(), *(each.name for each in server.home.iterdir())]  # noqa: E731
+        far = FarSite(site, left, lambda: server.commands + server.log, (secret,), (server.folder,))
         try:
-            yield Trial(site, proxy, server)
+            yield far, proxy
         finally:
             for container in site.containers():
                 host.remove(container.id)
 
 
-def main() -> None:
+def main() -> int:
     engine, runs = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 20
-    prefix = f"dockwright-test-{uuid4().hex[:10]}"
-    with tempfile.TemporaryDirectory() as name:
-        state = Path(name) / "state"
-        sandbox = up(state, base_image=f"{prefix}/base:1", say=say)
-        host = connect(HostAddress(url=sandbox.host))
-        try:
-            with trial(sandbox, host, Path(name), f"{prefix}-shop", engine) as tried:
-                tried.undisturbed()
-                whole = tried.undisturbed()
-                say(f"{whole} pieces in an undisturbed deployment")
-                chance = random.Random(runs)
-                for index in range(runs):
-                    say(tried.cut(int((index + chance.random()) * whole / runs) + 1))
-        finally:
-            host.close()
-            remove_leftovers(EngineSocket(sandbox.host.removeprefix("unix://")), prefix, sandbox.base_image)
-            down(state, say=say)
-
-
-def say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+    chance = random.Random(runs)
+    wrong: list[str] = []
+    with far_sandbox() as place, reached(*place, engine) as (far, proxy):
+        undisturbed(far, proxy)
+        whole = undisturbed(far, proxy)
+        say(f"{whole} pieces in an undisturbed deployment")
+        for index, moment in enumerate(moments(whole, runs, chance)):
+            try:
+                say(disturbed(far, proxy, get_args(Kind)[index % len(get_args(Kind))], moment))
+            except AssertionError as error:
+                wrong.append(str(error))
+                say(f"WRONG: {error}")
+                undisturbed(far, proxy)
+        return summary(far, wrong)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,8 +1,7 @@
 """A deployment over WinRM in which any request goes wrong: `python -m tests.system.winrm_faults api|cli [RUNS]`.
 
-Each run ends in success, or in a failure that is clear, with the old container serving; in time, and with nothing
-left over on the machine. The requests are spread evenly over all of an undisturbed run, the ways of going wrong
-follow each other.
+The requests are spread evenly over all of an undisturbed run, the ways of going wrong take turns. What has to hold is
+in `far.py`.
 """
 
 from __future__ import annotations
@@ -10,103 +9,119 @@ from __future__ import annotations
 import os
 import random
 import sys
-import tempfile
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from secrets import token_hex
-from typing import get_args
-from uuid import uuid4
 
-from agent.host import ContainerHost, HostAddress
-from linux.local import connect
-from linux.sandbox import Sandbox, down, up
-from linux.sandbox.engine_call import EngineSocket
+from agent.host import ContainerHost
+from linux.sandbox import Sandbox
 from linux.sandbox.install import program
-from tests.conftest import remove_leftovers
-from tests.system.shop import SECRET, Site, free_port
+from tests.system.far import FAR_STEP, FarSite, far_sandbox, moments, say, summary
+from tests.system.shop import Site, free_port
+from tests.winrm import soap
 from tests.winrm.server import WinRMServer, prepared, serving
-from tests.winrm.settings import Kind, Mishap, Settings
+from tests.winrm.settings import Mishap, Settings
 
-LONGEST_SECONDS = 150
-CLEAR = {0, 7, 8, 9, 10}
+MISHAPS = (
+    *(Mishap(kind=kind) for kind in ("drop", "lose", "truncate", "reset", "error", "unauthorized", "stale", "slow")),
+    Mishap(kind="too-large"),
+    Mishap(kind="delay", seconds=3),
+    Mishap(kind="hang", seconds=40),
+    Mishap(kind="reboot", seconds=0.5),
+    Mishap(kind="reboot", seconds=8),
+    Mishap(kind="closed", code=soap.BROKEN_PIPE),
+    *(Mishap(kind="gone", code=code) for code in (soap.NO_SUCH_SHELL, soap.ABORTED)),
+    *(
+        Mishap(kind="fault", code=code)
+        for code in (
+            soap.BUSY,
+            soap.INTERNAL,
+            soap.CONCURRENCY,
+            soap.TOO_MANY_SHELLS,
+            soap.TOO_MANY_OPERATIONS,
+            soap.LINE_TOO_LONG,
+            soap.ACCESS_DENIED,
+        )
+    ),
+)
 
 
-def disturbed(site: Site, server: WinRMServer, number: int, mishap: Mishap) -> str:
-    """One deployment, and what became of it. AssertionError if that is not as it should be."""
-    before = site.page()
+def disturbed(far: FarSite, server: WinRMServer, mishap: Mishap) -> str:
     server.order(mishap)
-    begun = time.monotonic()
-    done = site.run(number)
-    seconds = time.monotonic() - begun
-    server.order()
-    now, running = site.page(), site.serving()
-    told = f"{mishap.kind} at {mishap.nth}: exit {done.code} after {seconds:.1f} s; {now.strip()}; "
-    told += str(done.document.get("error") or "")
-    assert done.code in CLEAR, told + done.stderr
-    assert seconds < LONGEST_SECONDS, told
-    assert len(running) == 1, (told, running)
-    assert now == (f"<h1>Test Deployments-{number}</h1>\n" if done.code == 0 else before), told
-    assert server.machine.running() == [], told
-    for secret in (SECRET, server.settings.password):
-        assert not any(secret in line for line in server.machine.lines)
-    return told
+    before = len(server.asked)
+    try:
+        told = far.disturbed(f"{mishap.kind} {mishap.code or ''} at {mishap.nth}")
+    finally:
+        server.order()
+    actions = server.asked[before:]
+    return f"{actions[mishap.nth - 1] if mishap.nth <= len(actions) else 'none'}: {told}"
 
 
-def tried(site: Site, server: WinRMServer, runs: int) -> None:
-    assert site.run(1).code == 0
+def undisturbed(far: FarSite, server: WinRMServer) -> int:
+    """How many requests a deployment has."""
     server.order()
     before = len(server.asked)
-    done = site.run(2)
-    assert done.code == 0, done.stderr
-    whole = len(server.asked) - before
-    say(f"{whole} requests in an undisturbed deployment")
-    kinds: tuple[Kind, ...] = tuple(kind for kind in get_args(Kind) if kind not in ("fault", "too-large"))
-    chance = random.Random(runs)
-    for index in range(runs):
-        nth = int((index + chance.random()) * whole / runs) + 1
-        mishap = Mishap(kind=kinds[index % len(kinds)], nth=nth, seconds=0.5)
-        say(disturbed(site, server, index + 3, mishap))
+    far.deploy()
+    return len(server.asked) - before
 
 
-def main() -> None:
-    engine, runs = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 24
-    prefix = f"dockwright-test-{uuid4().hex[:10]}"
-    with tempfile.TemporaryDirectory() as name:
-        state = Path(name) / "state"
-        sandbox = up(state, base_image=f"{prefix}/base:1", say=say)
-        host = connect(HostAddress(url=sandbox.host))
-        try:
-            _try_on(sandbox, host, Path(name), f"{prefix}-shop", engine, runs)
-        finally:
-            host.close()
-            remove_leftovers(EngineSocket(sandbox.host.removeprefix("unix://")), prefix, sandbox.base_image)
-            down(state, say=say)
-
-
-def _try_on(sandbox: Sandbox, host: ContainerHost, folder: Path, name: str, engine: str, runs: int) -> None:
+@contextmanager
+def reached(
+    sandbox: Sandbox, host: ContainerHost, folder: Path, name: str, engine: str
+) -> Iterator[tuple[FarSite, WinRMServer]]:
+    """A site behind a WinRM server. DOCKWRIGHT_HOST_PASSWORD is set while it lasts."""
     settings = Settings(
         root=prepared(folder / "machine"),
-        password=token_hex(8),
+        password=token_hex(12),
         programs={"docker": program("docker") or "docker"},
         environment={"DOCKER_HOST": sandbox.host},
     )
     os.environ["DOCKWRIGHT_HOST_PASSWORD"] = settings.password
     (folder / "site").mkdir()
     with serving(settings) as server:
-        far = replace(sandbox, host=f"{server.url}&engine={engine}")
-        site = Site(name=name, folder=folder / "site", port=free_port(), sandbox=far, host=host)
+        at = replace(sandbox, host=f"{server.url}&engine={engine}")
+        secret = token_hex(12)
+        site = Site(name, folder / "site", free_port(), at, host, step=FAR_STEP, secret=secret)
+        far = FarSite(
+            site,
+            lambda: left(server),
+            lambda: "\n".join(server.machine.lines),
+            (secret, settings.password),
+            (settings.root,),
+        )
         try:
-            tried(site, server, runs)
+            yield far, server
         finally:
+            os.environ.pop("DOCKWRIGHT_HOST_PASSWORD")
             for container in site.containers():
                 host.remove(container.id)
 
 
-def say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+def left(server: WinRMServer) -> list[str]:
+    """What runs there, shells, and folders of logins."""
+    folders = [path.name for path in server.settings.root.rglob(".dockwright-*")]
+    return [*(f"process {one.pid}" for one in server.machine.running()), *server.machine.shells, *folders]
+
+
+def main() -> int:
+    engine, runs = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 24
+    chance = random.Random(runs)
+    wrong: list[str] = []
+    with far_sandbox() as place, reached(*place, engine) as (far, server):
+        undisturbed(far, server)
+        whole = undisturbed(far, server)
+        say(f"{whole} requests in an undisturbed deployment")
+        for index, nth in enumerate(moments(whole, runs, chance)):
+            try:
+                say(disturbed(far, server, replace(MISHAPS[index % len(MISHAPS)], nth=nth)))
+            except AssertionError as error:
+                wrong.append(str(error))
+                say(f"WRONG: {error}")
+                undisturbed(far, server)
+        return summary(far, wrong)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

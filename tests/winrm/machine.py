@@ -66,6 +66,18 @@ class Machine:
                 if monotonic() - shell.used > shell.idle_seconds and not shell.active:
                     self._end(shell_id)
 
+    def spoil(self, asked: Asked, *, shell: bool) -> None:
+        """End the request's shell, or the input of the program that it is for."""
+        with self._lock:
+            found = self.shells.get(asked.shell_id)
+            if found is not None and shell:
+                self._end(asked.shell_id)
+            elif found is not None:
+                stream = asked.find("Stream")
+                process = found.commands.get(stream.get("CommandId", "") if stream is not None else "")
+                if process is not None:
+                    process.end_input()
+
     def end_all(self) -> None:
         with self._lock:
             for shell_id in list(self.shells):

@@ -90,6 +90,13 @@ class Process:
             self._sent = (message_id, pieces, code)
             return pieces, code
 
+    def end_input(self) -> None:
+        """As when the program has closed it."""
+        with self._changed:
+            self._ended = True
+            self._input.append((b"", True))
+            self._changed.notify_all()
+
     def terminate(self) -> None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._popen.pid, signal.SIGKILL)

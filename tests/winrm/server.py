@@ -215,7 +215,7 @@ class _Handler(BaseHTTPRequestHandler):
             answer = soap.fault(asked, SoapFault(mishap.code, f"fault {mishap.code}"))
             body, kind = self.login.seal(answer) if sealed else (answer, PLAIN_TYPE)
             self._reply(500, body, kind=kind)
-        elif mishap.kind not in ("lose", "hang", "truncate", "slow"):
+        elif mishap.kind == "delay":
             sleep(mishap.seconds)
             return False
         else:

@@ -22,9 +22,7 @@ NOTHING = Received(output=b"", error=b"", exit_code=None)
 
 _ATTEMPTS = 3
 _ENDED = "the machine has ended its shell; it may have restarted"
-_GONE = (failures.NO_SUCH_SHELL, failures.ABORTED)
-_FINISHED = (failures.BROKEN_PIPE, *_GONE)
-_NOT_YET = (failures.NO_OUTPUT_YET, failures.SLOW_PROVIDER)
+_FINISHED = (failures.BROKEN_PIPE, *failures.GONE)
 _STILL_ASKED = (failures.PENDING, failures.CONCURRENCY)
 
 
@@ -84,11 +82,11 @@ class RemoteProcess:
         for _ in range(_ATTEMPTS):
             try:
                 envelope = envelopes.command(self._shell.id, self._id, line)
-                self._id = envelopes.read_command_id(self._connection.ask(envelope, repeatable=False))
+                self._id = envelopes.read_command_id(self._connection.make(envelope))
             except Fault as fault:
-                if fault.code in _GONE and not unsure:
+                if fault.code in failures.GONE and not unsure:
                     return False
-                if fault.code in _GONE:
+                if fault.code in failures.GONE:
                     raise self._unsure(_ENDED) from ConnectionAbortedError(str(fault))
                 raise failures.explained(self._connection.target, self.doing, fault.code, str(fault)) from fault
             except TooLarge as error:
@@ -115,10 +113,10 @@ class RemoteProcess:
             try:
                 return envelopes.read_received(self._connection.ask(envelope, repeatable=True, seconds=whole))
             except Fault as fault:
-                if fault.code in _NOT_YET:
+                if fault.code in failures.NOT_YET:
                     return NOTHING
                 if fault.code not in _STILL_ASKED or monotonic() > deadline:
-                    gone = ConnectionAbortedError(str(fault)) if fault.code in _GONE else fault
+                    gone = ConnectionAbortedError(str(fault)) if fault.code in failures.GONE else fault
                     raise self._stopped(fault) from gone
                 sleep(0.2)
             except (Lost, ValueError) as lost:
@@ -180,7 +178,7 @@ class RemoteProcess:
                     "it is given up, run it again"
                 ) from lost
             except Fault as fault:
-                if fault.code in _NOT_YET:
+                if fault.code in failures.NOT_YET:
                     return True
                 if fault.code in _FINISHED:
                     return False
@@ -198,16 +196,16 @@ class RemoteProcess:
         try:
             self._early = envelopes.read_received(self._connection.ask(envelope, repeatable=True, seconds=1))
         except Fault as fault:
-            if fault.code in _GONE:
+            if fault.code in failures.GONE:
                 return False
-            if fault.code not in (*_NOT_YET, *_STILL_ASKED):
+            if fault.code not in (*failures.NOT_YET, *_STILL_ASKED):
                 raise failures.explained(self._connection.target, self.doing, fault.code, str(fault)) from fault
         except (Lost, ValueError) as lost:
             raise self._unsure(str(lost)) from lost
         return True
 
     def _stopped(self, fault: Fault) -> HostError:
-        if fault.code in _GONE:
+        if fault.code in failures.GONE:
             if not self._ended:
                 self._shells.delete(self._shell)
             return self._unsure(_ENDED)

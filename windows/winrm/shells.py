@@ -91,7 +91,7 @@ class Shells:
         for _ in range(_ATTEMPTS):
             proposed = envelopes.new_id()
             try:
-                answer = self._connection.ask(envelopes.create(proposed, environment), repeatable=False)
+                answer = self._connection.make(envelopes.create(proposed, environment))
             except Lost as error:
                 lost = error
                 with suppress(Fault):

@@ -13,6 +13,8 @@ from agent.engine.shell import Command
 from agent.errors import HostError
 from agent.host import HostAddress
 from linux.ssh import SSHShell, open_shell
+from linux.ssh.connection import Patience
+from linux.ssh.target import read
 from tests.ssh.server import CuttingProxy, SSHServer, cutting, serving
 
 
@@ -114,6 +116,40 @@ def test_lost_connection_is_said_and_made_again(server: SSHServer, proxy: Cuttin
             ended(shell, Command(arguments=["sh", "-c", "while :; do echo x; sleep 0.05; done"], timeout=30))
         assert isinstance(failed.value.__cause__, ConnectionError)
         assert ended(shell, Command(arguments=["echo", "two"]))[1] == b"two\n"
+
+
+def test_machine_that_stays_away_is_given_up_and_not_waited_for_again(server: SSHServer, proxy: CuttingProxy) -> None:
+    target = read(HostAddress(url=server.at(proxy.port).url()))
+    with closing(SSHShell(target, patience=Patience(away=3))) as shell:
+        assert ended(shell, Command(arguments=["echo", "one"]))[1] == b"one\n"
+        proxy.refusing, proxy.cut_at = True, proxy.pieces + 1
+        for refused in (True, False):
+            before = proxy.refusals
+            with pytest.raises(HostError, match=r"(does not speak SSH|connection was lost)"):
+                ended(shell, Command(arguments=["true"]))
+            assert (proxy.refusals > before + 1) == refused
+        proxy.refusing = False
+        assert ended(shell, Command(arguments=["echo", "two"]))[1] == b"two\n"
+
+
+def test_connection_over_which_nothing_passes_any_more_is_left_for_another(
+    server: SSHServer, proxy: CuttingProxy
+) -> None:
+    with closing(open_shell(HostAddress(url=server.at(proxy.port).url()))) as shell:
+        assert ended(shell, Command(arguments=["echo", "one"]))[1] == b"one\n"
+        proxy.stalls, proxy.cut_at = True, proxy.pieces + 1
+        assert ended(shell, Command(arguments=["echo", "two"]))[1] == b"two\n"
+        assert proxy.cuts == 1
+
+
+def test_machine_that_hangs_while_a_program_runs_is_given_up(server: SSHServer, proxy: CuttingProxy) -> None:
+    target = read(HostAddress(url=server.at(proxy.port).url()))
+    with closing(SSHShell(target, patience=Patience(silent=1))) as shell:
+        assert ended(shell, Command(arguments=["sh", "-c", "sleep 4; echo there"]))[1] == b"there\n"
+        proxy.stalls, proxy.cut_at = True, proxy.pieces + 6
+        with pytest.raises(HostError, match="the SSH connection was lost"):
+            ended(shell, Command(arguments=["sh", "-c", "while :; do echo x; sleep 0.05; done"]))
+        assert ended(shell, Command(arguments=["echo", "back"]))[1] == b"back\n"
 
 
 def test_connection_that_is_cut_at_any_moment_ends_in_time(server: SSHServer, proxy: CuttingProxy) -> None:
