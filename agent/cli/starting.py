@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
@@ -19,7 +20,7 @@ def init(kind: str, path: Path, name: str, into: Path | None) -> None:
     with plain_errors():
         from agent.commands.starting import Start, lines, start
 
-        named = name or "".join(each if each.isalnum() or each in "._-" else "-" for each in path.resolve().name)
+        named = name or re.sub(r"[^A-Za-z0-9._]+", "-", path.resolve().name).strip("-")
         folder = into or Path(f"{named}-container")
         click.echo("\n".join(lines(start(Start(kind=kind, path=path, name=named, into=folder)))))
 

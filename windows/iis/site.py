@@ -3,60 +3,80 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import msgspec
-
 from agent.errors import InputError
+from windows.iis.assemblies import newest_runtime
+from windows.iis.program import Program, find_program
+from windows.iis.settings import read_settings
+from windows.iis.values import concerns_of
 from windows.iis.web_config import WebConfig, read_web_config
 
-Kind = Literal["framework", "core", "static"]
+Kind = Literal["framework", "classic-asp", "core", "static"]
 
 MOST_FILES = 100_000
+MOST_APPLICATIONS = 50
 LARGEST_TEMPLATE = 1_000_000
 _TEXTS = frozenset({".config", ".json", ".xml", ".html", ".htm", ".js", ".css", ".txt", ".ini", ".yaml", ".yml"})
-_TRANSFORM = re.compile(r"web\.[^.]+\.config$", re.IGNORECASE)
+_TRANSFORM = re.compile(r"(.+)\.[^.]+\.config$", re.IGNORECASE)
 _SETTINGS = re.compile(r"appsettings(\.[^.]+)?\.json$", re.IGNORECASE)
+_TOKEN = re.compile(rb"#\{\s*(?:if|unless|each)\s|#\{/|#\{\s*[A-Za-z_][\w.:\[\] -]*(?:\|[^{}]*)?\}")
+_MADE_BY_OTHERS = re.compile(r"(\.min\.(js|css)$|(^|/)(node_modules|_framework|packages|lib|obj)/)", re.IGNORECASE)
 _CODE = frozenset({".aspx", ".ashx", ".asmx", ".asax", ".ascx", ".cshtml", ".svc", ".master"})
+_PROJECTS = (".csproj", ".vbproj", ".fsproj")
+_FRONT_PAGES = frozenset({"index.html", "index.htm", "default.htm", "default.html"})
 
 
-class _Framework(msgspec.Struct):
-    name: str = ""
-    version: str = ""
+@dataclass(frozen=True, kw_only=True)
+class Application:
+    """An application below the site, with a `web.config` and a `bin` of its own. `path` as `/api`."""
 
-
-class _RuntimeOptions(msgspec.Struct, rename="camel"):
-    tfm: str = ""
-    framework: _Framework | None = None
-    frameworks: list[_Framework] = []
-    included_frameworks: list[_Framework] = []
-
-
-class _RuntimeConfig(msgspec.Struct, rename="camel"):
-    runtime_options: _RuntimeOptions = msgspec.field(default_factory=_RuntimeOptions)
+    path: str
+    web: WebConfig
 
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """A site. `version` is .NET's, `4.8` or `8.0`; `program` what ASP.NET Core starts, without its extension.
+    """A site. `version` is .NET's, `4.8` or `8.0`, empty if nothing tells it.
 
-    Paths are relative to `folder`, with `/`, sorted.
+    Paths are relative to `folder`, with `/`, sorted; `root` is where the pages of a static site lie.
     """
 
     folder: Path
     kind: Kind
     version: str = ""
-    program: str = ""
-    self_contained: bool = False
-    for_windows: bool = False
+    program: Program | None = None
+    root: str = ""
+    project: str = ""
+    """The project file, where these are sources, built as they lie."""
     config: str = ""
     transforms: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
+    setting_names: tuple[str, ...] = ()
     templates: tuple[str, ...] = ()
     web: WebConfig = field(default_factory=WebConfig)
+    applications: tuple[Application, ...] = ()
+    has_data: bool = False
+    """Files in App_Data."""
+    has_services: bool = False
+    """WCF's .svc files."""
+    has_asp: bool = False
+    setting_concerns: tuple[str, ...] = ()
+
+    @property
+    def for_windows(self) -> bool:
+        """Whether it needs a Windows container."""
+        if self.program is not None:
+            return self.program.needs != "linux"
+        return self.kind in ("framework", "classic-asp")
+
+    @property
+    def webs(self) -> tuple[WebConfig, ...]:
+        """What each web.config of an application says, the site's own first."""
+        return (self.web, *(each.web for each in self.applications))
 
 
 def read_site(folder: Path) -> Site:
@@ -65,25 +85,33 @@ def read_site(folder: Path) -> Site:
         raise InputError(f"{folder} is not a folder; give the one that IIS serves, with its web.config")
     files = sorted(_files(folder))
     config = next((name for name in files if name.lower() == "web.config"), "")
-    web = read_web_config(folder / config) if config else WebConfig()
-    runtime = next((name for name in files if "/" not in name and name.lower().endswith(".runtimeconfig.json")), "")
-    common = {
-        "folder": folder,
-        "config": config,
-        "transforms": tuple(name for name in files if _TRANSFORM.search(name.rpartition("/")[2])),
-        "settings": tuple(name for name in files if _SETTINGS.search(name.rpartition("/")[2])),
-        "templates": tuple(name for name in files if _is_template(folder, name)),
-        "web": web,
-    }
-    if runtime or web.core_process:
-        return Site(kind="core", **_core(folder, runtime, web, files), **common)  # type: ignore[arg-type]
-    if web.has_system_web or any(_is_code(name) for name in files):
-        return Site(kind="framework", version=_framework_version(web), for_windows=True, **common)  # type: ignore[arg-type]
-    if any(name.lower() in {"index.html", "index.htm", "default.htm", "default.html"} for name in files):
-        return Site(kind="static", **common)  # type: ignore[arg-type]
-    raise InputError(
-        f"{folder} is no site: it has no web.config with <system.web>, no *.runtimeconfig.json and no index.html; "
-        "give the published folder, not the sources"
+    web = read_web_config(folder / config, folder) if config else WebConfig()
+    known = set(files)
+    settings = tuple(name for name in files if _SETTINGS.fullmatch(name.rpartition("/")[2]))
+    values = list(dict.fromkeys(pair for name in settings for pair in read_settings(folder / name)))
+    project = next((name for name in files if "/" not in name and name.lower().endswith(_PROJECTS)), "")
+    program = find_program(folder, known, web)
+    kind = _kind(files, web, program)
+    if kind is None or (project and not _is_built(files, program)):
+        raise InputError(f"{folder} {_advice(folder, files, project)}")
+    return Site(
+        folder=folder,
+        kind=kind,
+        version=_version(kind, folder, files, web, program),
+        program=program if kind == "core" else None,
+        root="wwwroot/" if kind == "static" and not _FRONT_PAGES.intersection(map(str.lower, files)) else "",
+        project=project,
+        config=config,
+        transforms=tuple(_transforms(files)),
+        settings=settings,
+        setting_names=tuple(dict.fromkeys(name for name, _ in values)),
+        templates=tuple(name for name in files if _is_template(folder, name)),
+        web=web,
+        applications=tuple(_applications(folder, files)) if kind == "framework" else (),
+        has_data=any(name.lower().startswith("app_data/") for name in files),
+        has_services=any(name.lower().endswith(".svc") for name in files),
+        has_asp=any(name.lower().endswith(".asp") for name in files),
+        setting_concerns=tuple(concerns_of(values)),
     )
 
 
@@ -97,47 +125,91 @@ def _files(folder: Path) -> Iterator[str]:
             yield path.relative_to(folder).as_posix()
 
 
-def _core(folder: Path, runtime: str, web: WebConfig, files: list[str]) -> dict[str, object]:
-    options = _runtime_options(folder / runtime) if runtime else _RuntimeOptions()
-    frameworks = [*filter(None, [options.framework]), *options.frameworks, *options.included_frameworks]
-    version = next((each.version for each in frameworks if each.version), options.tfm.removeprefix("net"))
-    program = runtime[: -len(".runtimeconfig.json")] if runtime else _program(web)
-    found = re.match(r"\d+\.\d+", version)
-    return {
-        "version": found[0] if found else "8.0",
-        "program": program,
-        "self_contained": bool(options.included_frameworks),
-        "for_windows": bool(options.included_frameworks) and f"{program}.exe" in files and program not in files,
-    }
-
-
-def _program(web: WebConfig) -> str:
-    named = re.search(r"([^\\/\s\"]+)\.dll", web.core_arguments) or re.search(r"([^\\/\s\"]+)\.exe", web.core_process)
-    return named[1] if named else "app"
-
-
-def _runtime_options(path: Path) -> _RuntimeOptions:
-    try:
-        return msgspec.json.decode(
-            path.read_bytes().removeprefix(b"\xef\xbb\xbf"), type=_RuntimeConfig
-        ).runtime_options
-    except (OSError, msgspec.DecodeError) as error:
-        raise InputError(f"{path.name} cannot be read: {error}; publish the site again") from error
-
-
-def _framework_version(web: WebConfig) -> str:
-    """4.8 runs everything from 4.0 on; 3.5 runs what is older."""
-    return "3.5" if web.target_framework.startswith(("2.", "3.")) else "4.8"
+def _kind(files: Collection[str], web: WebConfig, program: Program | None) -> Kind | None:
+    lower = {name.lower() for name in files}
+    if program is not None:
+        return "core"
+    if web.has_system_web or any(_is_code(name) for name in lower):
+        return "framework"
+    if any(name.endswith(".asp") for name in lower):
+        return "classic-asp"
+    pages = _FRONT_PAGES | {f"wwwroot/{name}" for name in _FRONT_PAGES}
+    return "static" if pages & lower else None
 
 
 def _is_code(name: str) -> bool:
-    suffix = Path(name).suffix.lower()
-    return suffix in _CODE or (suffix == ".dll" and name.lower().startswith("bin/"))
+    return Path(name).suffix in _CODE or _is_assembly(name)
+
+
+def _is_assembly(name: str) -> bool:
+    """Directly in `bin`: what is deeper there was not published."""
+    return name.count("/") == 1 and name.lower().startswith("bin/") and name.lower().endswith(".dll")
+
+
+def _is_built(files: Collection[str], program: Program | None) -> bool:
+    return program is not None or any(map(_is_assembly, files))
+
+
+def _advice(folder: Path, files: Collection[str], project: str) -> str:
+    """Why it is no site, and which folder to give instead."""
+    if project or any(name.lower().endswith((*_PROJECTS, ".sln")) for name in files):
+        published = f"dotnet publish {project}" if project else "dotnet publish"
+        return (
+            f"has the sources of a site: publish it first (`{published} -c Release -o FOLDER`, or msbuild with "
+            "/p:DeployOnBuild=true /p:WebPublishMethod=FileSystem /p:PublishUrl=FOLDER for .NET Framework), "
+            "and give that FOLDER"
+        )
+    marks = _FRONT_PAGES | {"web.config"}
+    inner = {
+        name.partition("/")[0] for name in files if name.count("/") == 1 and name.lower().rpartition("/")[2] in marks
+    }
+    if inner:
+        some = ", ".join(str(folder / name) for name in sorted(inner)[:3])
+        return f"is no site, but has some: {some}; give one of them"
+    return (
+        "is no site: it has no web.config with <system.web>, no *.runtimeconfig.json and no index.html; "
+        "give the published folder"
+    )
+
+
+def _version(kind: Kind, folder: Path, files: Collection[str], web: WebConfig, program: Program | None) -> str:
+    if kind == "core" and program is not None:
+        return program.version
+    return _framework_version(folder, files, web) if kind == "framework" else ""
+
+
+def _framework_version(folder: Path, files: Collection[str], web: WebConfig) -> str:
+    """4.8 runs everything from 4.0 on; 3.5 what is older. A web.config that names no version is asked of `bin`."""
+    target = web.target_framework
+    if target.startswith("4.8.1"):
+        return "4.8.1"
+    if target:
+        return "3.5" if target.startswith(("2.", "3.")) else "4.8"
+    runtime = newest_runtime(folder / name for name in files if _is_assembly(name))
+    return "3.5" if runtime == "v2.0" or (not runtime and web.for_old_runtime) else "4.8"
+
+
+def _transforms(files: Collection[str]) -> Iterator[str]:
+    """`web.Release.config` beside `web.config`, and so for every configuration file."""
+    lower = {name.lower() for name in files}
+    for name in files:
+        found = _TRANSFORM.fullmatch(name)
+        if found and f"{found[1]}.config".lower() in lower:
+            yield name
+
+
+def _applications(folder: Path, files: Collection[str]) -> Iterator[Application]:
+    places = {
+        name.lower().rpartition("/bin/")[0] for name in files if "/bin/" in name.lower() and name.endswith(".dll")
+    }
+    configs = [name for name in files if name.lower().endswith("/web.config") and name.lower()[:-11] in places]
+    for name in configs[:MOST_APPLICATIONS]:
+        yield Application(path=f"/{name[:-11]}", web=read_web_config(folder / name, folder, inherits=True))
 
 
 def _is_template(folder: Path, name: str) -> bool:
-    """A text with `#{...}` in it, which a deployment fills."""
+    """A text of the site's own with `#{...}` in it, which a deployment fills."""
     path = folder / name
-    if path.suffix.lower() not in _TEXTS or path.stat().st_size > LARGEST_TEMPLATE:
+    if path.suffix.lower() not in _TEXTS or _MADE_BY_OTHERS.search(name) or path.stat().st_size > LARGEST_TEMPLATE:
         return False
-    return b"#{" in path.read_bytes()
+    return _TOKEN.search(path.read_bytes()) is not None

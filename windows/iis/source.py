@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from agent.errors import InputError, StorageError
+from windows.iis.dockerfile import NGINX, dockerfile
+from windows.iis.remarks import concerns_for, found_in
 from windows.iis.site import Site
 
-WINDOWS_TAG = "windowsservercore-ltsc2022"
-FRAMEWORK = f"mcr.microsoft.com/dotnet/framework/aspnet:{{version}}-{WINDOWS_TAG}"
-CORE = "mcr.microsoft.com/dotnet/aspnet:{version}"
-CORE_SELF_CONTAINED = "mcr.microsoft.com/dotnet/runtime-deps:{version}"
-CORE_FOR_WINDOWS = "mcr.microsoft.com/windows/nanoserver:ltsc2022"
-STATIC = "docker.io/library/nginx:stable-alpine"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,90}\Z")
+_WIDTH = 110
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,15 +31,19 @@ class Written:
 def write_source(site: Site, name: str, into: Path) -> Written:
     """Write a bundle around a source package for the site. InputError if something is there already."""
     if not _NAME.match(name):
-        raise InputError(f"'{name}' is no package id; use letters, digits, '.', '_' and '-', at most 90")
+        raise InputError(
+            f"'{name}' is no package id; give one with --name: letters, digits, '.', '_', '-', at most 90"
+        )
+    source = f"sdi/{name}.Sdi.1.0.0"
     contents = {
-        f"sdi/{name}.Sdi.1.0.0/Dockerfile": dockerfile(site),
-        f"sdi/{name}.Sdi.1.0.0/.dockerignore": _ignored(site),
-        f"sdi/{name}.Sdi.1.0.0/sdi.yaml": manifest(site, name),
+        f"{source}/Dockerfile": dockerfile(site),
+        f"{source}/.dockerignore": _ignored(site),
+        f"{source}/sdi.yaml": manifest(site, name),
+        **({f"{source}/nginx.conf": NGINX} if site.kind == "static" and site.web.falls_back else {}),
         "step.yaml": step(site, name),
-        "variables/example.json": _variables(),
+        "variables/example.json": _variables(site),
     }
-    if into.exists() and any(into.iterdir()):
+    if into.exists() and (not into.is_dir() or any(into.iterdir())):
         raise InputError(f"{into} is not empty; give another folder with --into, nothing is overwritten")
     try:
         for path, text in contents.items():
@@ -51,21 +54,10 @@ def write_source(site: Site, name: str, into: Path) -> Written:
         raise StorageError(f"{into} cannot be written: {error.strerror}") from error
     return Written(
         files=tuple(into / path for path in contents),
-        found=tuple(_found(site)),
-        notes=tuple(_notes(site)),
+        found=tuple(found_in(site)),
+        notes=tuple(concerns_for(site)),
         next_steps=tuple(_next_steps(site, name, into)),
     )
-
-
-def dockerfile(site: Site) -> str:
-    """The Dockerfile for the site's kind."""
-    match site.kind:
-        case "framework":
-            return _framework_dockerfile(site)
-        case "core":
-            return _core_dockerfile(site)
-        case "static":
-            return f"ARG BASE={STATIC}\nFROM ${{BASE}}\nCOPY site/ /usr/share/nginx/html/\nEXPOSE 80\n"
 
 
 def manifest(site: Site, name: str) -> str:
@@ -75,37 +67,59 @@ def manifest(site: Site, name: str) -> str:
         "packages:",
         f'  - {{name: {name}, id: {name}, version: "[1.0,)", feed: built-in, extract-to: site}}',
     ]
-    transform: list[str] = []
-    if site.templates:
-        transform.append(f"  substitute: {_listed(site.templates)}   # #{{...}} in these")
-    if site.config:
-        named = ", ".join(site.transforms) or "none is there yet"
-        transform.append(f"  config-transforms: {{automatic: true}}   # {named}")
-    if site.web.app_settings or site.web.connection_strings:
-        transform.append("  config-variables: true   # <appSettings> and <connectionStrings> by the variables' names")
-    base = tuple(name for name in site.settings if name.lower().endswith("appsettings.json"))
-    if base or site.settings:
-        transform.append(f"  structured: {_listed(base or site.settings)}   # Section:Key by the variables' names")
-    if transform:
+    if transform := _transform_lines(site):
         lines += ["transform:", *transform]
     return "\n".join(lines) + "\n"
 
 
+def _transform_lines(site: Site) -> list[str]:
+    lines: list[str] = []
+    if site.templates:
+        lines.append(f"  substitute: {_listed(site.templates)}   # #{{...}} in these")
+    if site.kind == "framework" or site.transforms:
+        lines += _transform_comment(site)
+        lines.append("  config-transforms: {automatic: true}")
+    names = list(dict.fromkeys(name for web in site.webs for name in web.settings))
+    if names and site.kind != "static":
+        lines += ["  # A variable of the same name replaces one of:", *_wrapped(names), "  config-variables: true"]
+    settings = tuple(each for each in site.settings if not each.lower().endswith("appsettings.development.json"))
+    if settings:
+        lines += ["  # A variable of the same name replaces one of:", *_wrapped(list(site.setting_names))]
+        lines.append(f"  structured: {_listed(settings)}")
+    return lines
+
+
+def _transform_comment(site: Site) -> list[str]:
+    if not site.transforms:
+        return [
+            "  # *.Release.config, then *.ENVIRONMENT.config; publishing leaves them out unless they are content."
+        ]
+    return ["  # *.Release.config, then *.ENVIRONMENT.config, of:", *_wrapped(list(site.transforms))]
+
+
 def step(site: Site, name: str) -> str:
     """`step.yaml`: what a deployment of it does."""
-    port = 8080 if site.kind == "core" else 80
+    ports = '"#{Site.Port}:8080"' if site.kind == "core" else '"#{Site.Port}:80"'
+    if site.web.net_tcp and site.kind == "framework":
+        ports += ', "808:808"'
+    # IIS in a new container takes its time, and the first request compiles the pages.
+    health = "{http: /, timeout: 180}" if site.for_windows else "{http: /}"
+    environment = ", ".join(f'{each}: "#{{{each}}}"' for each in _environment(site))
+    by_windows = any(web.server.windows_authentication for web in site.webs) and site.kind == "framework"
     return (
         "# What a deployment does. Any value may hold #{...}; `dockwright plan` shows what it comes to.\n"
         "step: source-image\n"
         "inputs:\n"
         f"  source: {name}.Sdi\n"
-        f"  image: {name.lower()}\n"
+        f"  image: {_image_name(name)}\n"
         '  registry: "#{Registry | Trim}"          # as myregistry:8080; empty: the image stays on its host\n'
         "  run:\n"
-        f'    name: "{name.lower()}-#{{Octopus.Environment.Name | ToLower}}"\n'
-        f'    ports: ["#{{Site.Port}}:{port}"]\n'
-        "    health: {http: /}                      # better: a page that says whether the site can do its work\n"
-        "packages:\n"
+        f'    name: "{_image_name(name)}-#{{Octopus.Environment.Name | ToLower}}"\n'
+        f"    ports: [{ports}]\n"
+        + (f"    environment: {{{environment}}}\n" if environment else "")
+        + ("    # credential-spec: file://shop.json    # the group managed service account\n" if by_windows else "")
+        + f"    health: {health:<29} # better: a page that says whether the site can do its work\n"
+        "packages:                                  # what a release is made of; its versions go here\n"
         f"  - {{name: {name}.Sdi, id: {name}.Sdi, version: 1.0.0, feed: built-in}}\n"
         f"  - {{name: {name}, id: {name}, version: 1.0.0, feed: built-in}}\n"
         "feeds:\n"
@@ -113,48 +127,13 @@ def step(site: Site, name: str) -> str:
     )
 
 
-def _framework_dockerfile(site: Site) -> str:
-    rewrite = (
-        "# The site uses <rewrite>: install the URL Rewrite module here, its installer being beside this file:\n"
-        "# COPY rewrite_amd64_en-US.msi C:/\n"
-        "# RUN msiexec /i C:\\rewrite_amd64_en-US.msi /qn\n"
-        if site.web.rewrites
-        else ""
-    )
-    return (
-        "# escape=`\n"
-        "# The tag says for which Windows this is: a Server 2019 host needs -ltsc2019, see `dockwright doctor`.\n"
-        f"ARG BASE={FRAMEWORK.format(version=site.version)}\n"
-        "FROM ${BASE}\n"
-        f"{rewrite}"
-        "COPY site/ C:/inetpub/wwwroot/\n"
-        "EXPOSE 80\n"
-    )
+def _environment(site: Site) -> tuple[str, ...]:
+    return tuple(each for each in site.web.core_environment if re.fullmatch(r"\w+", each)) if site.program else ()
 
 
-def _core_dockerfile(site: Site) -> str:
-    if site.for_windows:
-        return (
-            "# escape=`\n"
-            f"ARG BASE={CORE_FOR_WINDOWS}\n"
-            "FROM ${BASE}\n"
-            "WORKDIR C:/app\n"
-            "COPY site/ ./\n"
-            "ENV ASPNETCORE_URLS=http://+:8080\n"
-            "EXPOSE 8080\n"
-            f'ENTRYPOINT ["C:\\\\app\\\\{site.program}.exe"]\n'
-        )
-    base = (CORE_SELF_CONTAINED if site.self_contained else CORE).format(version=site.version)
-    start = [f"./{site.program}"] if site.self_contained else ["dotnet", f"{site.program}.dll"]
-    return (
-        f"ARG BASE={base}\n"
-        "FROM ${BASE}\n"
-        "WORKDIR /app\n"
-        "COPY site/ ./\n"
-        "ENV ASPNETCORE_URLS=http://+:8080\n"
-        "EXPOSE 8080\n"
-        f"ENTRYPOINT {json.dumps(start)}\n"
-    )
+def _image_name(name: str) -> str:
+    """As a registry wants it: small letters, and one separator between the others."""
+    return re.sub(r"[._-]*([._-])", r"\1", name.lower()).strip("._-")
 
 
 def _ignored(site: Site) -> str:
@@ -162,10 +141,12 @@ def _ignored(site: Site) -> str:
     lines = [f"site/{name}" for name in site.transforms]
     if site.kind == "static" and site.config:
         lines.append(f"site/{site.config}")
+    if site.project:
+        lines += ["site/obj", "site/**/*.cs", "site/**/*.vb", f"site/{site.project}"]
     return "\n".join(["sdi.yaml", *lines]) + "\n"
 
 
-def _variables() -> str:
+def _variables(site: Site) -> str:
     """A variables file to fill in. Nothing is copied into it from the site: settings may be secrets."""
     known = {
         "Octopus.Project.Name": "my-project",
@@ -174,53 +155,40 @@ def _variables() -> str:
         "Octopus.Deployment.Id": "Deployments-1",
         "Registry": "",
         "Site.Port": "8080",
+        **{name: "Production" if name.endswith("_ENVIRONMENT") else "" for name in _environment(site)},
     }
     return json.dumps(known, indent=2) + "\n"
 
 
-def _found(site: Site) -> list[str]:
-    kinds = {"framework": "ASP.NET (.NET Framework)", "core": "ASP.NET Core", "static": "static files"}
-    lines = [f"{kinds[site.kind]} {site.version}".rstrip()]
-    if site.program:
-        lines.append(f"started as {site.program}{', self-contained' if site.self_contained else ''}")
-    if site.transforms:
-        lines.append(f"transforms: {', '.join(site.transforms)}")
-    if site.settings:
-        lines.append(f"settings: {', '.join(site.settings)}")
-    if site.templates:
-        lines.append(f"#{{...}} in: {', '.join(site.templates)}")
-    if names := (*site.web.app_settings, *site.web.connection_strings):
-        lines.append(f"a variable of the same name replaces: {', '.join(names)}")
-    return lines
-
-
-def _notes(site: Site) -> list[str]:
-    lines = list(site.web.notes) if site.kind == "framework" else []
-    lines += [
-        f"the connection string '{name}' holds a password: give it as a sensitive variable of that name, "
-        "and take it out of the file"
-        for name in site.web.secret_connection_strings
-    ]
-    if site.kind == "core" and (site.web.rewrites or site.web.windows_authentication):
-        lines.append(
-            "<rewrite> and Windows authentication are IIS's: without IIS the application must do these itself"
-        )
-    if site.kind != "framework" and not site.for_windows:
-        lines.append("this one needs no Windows: it runs on Linux hosts, which are smaller and start faster")
-    if site.for_windows and site.kind == "core":
-        lines.append("it was published for Windows only; publish it for linux-x64 and it needs no Windows")
-    return lines
-
-
 def _next_steps(site: Site, name: str, into: Path) -> list[str]:
-    variables = f"--variables {into}/variables/example.json"
+    folder, variables = _quoted(into), _quoted(into / "variables" / "example.json")
+    host = f" --host {'npipe://' if sys.platform == 'win32' else 'winrm://USER@HOST'}" if site.for_windows else ""
+    packages = _quoted(into / "packages")
     return [
-        f"dockwright pack {site.folder} --id {name} --version 1.0.0 --into {into}/packages",
-        f"dockwright pack {into}/sdi/{name}.Sdi.1.0.0 --into {into}/packages",
-        f"dockwright plan {into} {variables}",
-        f"dockwright run {into} {variables}",
+        f"dockwright pack {_quoted(site.folder)} --id {name} --version 1.0.0 --into {packages}",
+        f"dockwright pack {_quoted(into / 'sdi' / f'{name}.Sdi.1.0.0')} --into {packages}",
+        f"dockwright plan {folder} --variables {variables}{host}",
+        f"dockwright run {folder} --variables {variables}{host}",
     ]
+
+
+def _quoted(path: Path) -> str:
+    """As the shell of this system wants it."""
+    if sys.platform == "win32":
+        return f'"{path}"' if re.search(r"[^\w.:\\/-]", str(path)) else str(path)
+    return shlex.quote(str(path))
 
 
 def _listed(names: tuple[str, ...]) -> str:
-    return json.dumps([f"site/{name}" for name in names])
+    return json.dumps([f"site/{name}" for name in names], ensure_ascii=False)
+
+
+def _wrapped(names: list[str]) -> list[str]:
+    """Names in lines of comment, none cut; line breaks within a name would end the comment."""
+    lines = ["  #  "]
+    for name in (" ".join(each.split()) for each in names):
+        if len(lines[-1]) + len(name) > _WIDTH and lines[-1] != "  #  ":
+            lines.append("  #  ")
+        lines[-1] += f" {name},"
+    lines[-1] = lines[-1].rstrip(",")
+    return lines if names else []

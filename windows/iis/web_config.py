@@ -4,110 +4,142 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
+from pathlib import Path, PureWindowsPath
 
 from agent.errors import InputError
 from agent.transform.xml.document import parse
 from agent.transform.xml.errors import XmlError
 from agent.transform.xml.files import read_xml
 from agent.transform.xml.nodes import Element
+from windows.iis.concerns import framework_concerns
+from windows.iis.elements import all_at, attribute, has, is_true, value_at
+from windows.iis.server import ServerNeeds, server_needs
+from windows.iis.values import concerns_of
 
-_SECRET = re.compile(r"\b(password|pwd|accountkey|sharedaccesskey|secret)\s*=", re.IGNORECASE)
 LARGEST_BYTES = 10_000_000
+_PLUMBING = re.compile(
+    r"(webpages|aspnet|owin|vs|clientvalidation|unobtrusivejavascript|preserveloginurl)", re.IGNORECASE
+)
+"""Switches of the framework, which no environment sets otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class WebConfig:
-    """Facts, and `notes` on what to think of before it runs in a container. Values of settings are never kept."""
+    """Facts, and `concerns` to think of before it runs in a container. Values of settings are never kept."""
 
     target_framework: str = ""
+    for_old_runtime: bool = False
+    has_system_web: bool = False
+    debug: bool = False
     core_process: str = ""
     core_arguments: str = ""
-    app_settings: tuple[str, ...] = ()
-    connection_strings: tuple[str, ...] = ()
-    secret_connection_strings: tuple[str, ...] = ()
-    rewrites: bool = False
-    windows_authentication: bool = False
-    has_system_web: bool = False
-    notes: tuple[str, ...] = ()
+    core_environment: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    """The names in appSettings, connectionStrings and applicationSettings."""
+    net_tcp: bool = False
+    falls_back: bool = False
+    """A rewrite rule answers with the front page what is no file."""
+    headers: tuple[str, ...] = ()
+    server: ServerNeeds = field(default_factory=ServerNeeds)
+    concerns: tuple[str, ...] = ()
 
 
-def read_web_config(path: Path) -> WebConfig:
-    """The facts of one file. InputError if it is no well-formed XML."""
+def read_web_config(path: Path, site: Path, *, inherits: bool = False) -> WebConfig:
+    """The facts of one file, and of the ones in `site` that it includes. InputError if it is no well-formed XML.
+
+    `inherits`: it is an application's below the site, and what it does not say the site's own says.
+    """
+    top = _parsed(path)
+    if top.local != "configuration":
+        raise InputError(f"{path} is no configuration file: its first element is not <configuration>")
+    values, missing = _values(top, path.parent, site)
+    names = tuple(name for name, _ in values if not _PLUMBING.match(name))
+    module = "system.webServer/aspNetCore"
+    return WebConfig(
+        target_framework=value_at(top, "system.web/compilation", "targetFramework")
+        or value_at(top, "system.web/httpRuntime", "targetFramework"),
+        for_old_runtime=_for_old_runtime(top),
+        has_system_web=has(top, "system.web"),
+        debug=is_true(top, "system.web/compilation", "debug"),
+        core_process=value_at(top, module, "processPath"),
+        core_arguments=value_at(top, module, "arguments"),
+        core_environment=_names(top, f"{module}/environmentVariables/environmentVariable", "name"),
+        settings=(*names, *_names(top, "applicationSettings/*/setting", "name")),
+        net_tcp=any(attribute(each, "binding") == "netTcpBinding" for each in all_at(top, _ENDPOINTS)),
+        falls_back=_falls_back(top),
+        headers=_names(top, "system.webServer/httpProtocol/customHeaders/add", "name"),
+        server=server_needs(top),
+        concerns=(*missing, *framework_concerns(top, inherits=inherits), *concerns_of(values)),
+    )
+
+
+_ENDPOINTS = "system.serviceModel/services/service/endpoint"
+
+
+def _parsed(path: Path) -> Element:
     try:
         data = path.read_bytes()
         if len(data) > LARGEST_BYTES:
-            raise InputError(f"{path.name} is {len(data):,} bytes; no web.config is as large as that")
+            raise InputError(f"{path} is {len(data):,} bytes; no configuration file is as large as that")
         top = parse(read_xml(data).text).top
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
     except XmlError as error:
-        raise InputError(f"{path.name}: {error}; repair it first") from error
-    if top is None or top.local != "configuration":
-        raise InputError(f"{path.name} is no configuration file: its first element is not <configuration>")
-    return _facts(top)
+        raise InputError(f"{path}: {error}; repair it first") from error
+    if top is None:
+        raise InputError(f"{path} has no element in it; repair it first")
+    return top
 
 
-def _facts(top: Element) -> WebConfig:
-    compilation = _value(top, "system.web/compilation", "targetFramework")
-    runtime = _value(top, "system.web/httpRuntime", "targetFramework")
-    strings = [each for each in _all(top, "connectionStrings/add") if _attribute(each, "name")]
-    return WebConfig(
-        target_framework=compilation or runtime,
-        core_process=_value(top, "system.webServer/aspNetCore", "processPath"),
-        core_arguments=_value(top, "system.webServer/aspNetCore", "arguments"),
-        app_settings=tuple(filter(None, (_attribute(each, "key") for each in _all(top, "appSettings/add")))),
-        connection_strings=tuple(_attribute(each, "name") for each in strings),
-        secret_connection_strings=tuple(
-            _attribute(each, "name") for each in strings if _SECRET.search(_attribute(each, "connectionString"))
-        ),
-        rewrites=_has(top, "system.webServer/rewrite"),
-        windows_authentication=_windows_authentication(top),
-        has_system_web=_has(top, "system.web"),
-        notes=tuple(_notes(top)),
-    )
+def _values(top: Element, folder: Path, site: Path) -> tuple[list[tuple[str, str]], list[str]]:
+    """Names and values of appSettings and connectionStrings, with included files; and which of those are missing."""
+    found: list[tuple[str, str]] = []
+    missing: list[str] = []
+    for section, key, value in (("appSettings", "key", "value"), ("connectionStrings", "name", "connectionString")):
+        elements = list(all_at(top, f"{section}/add"))
+        for each in all_at(top, section):
+            named = attribute(each, "configSource") or attribute(each, "file")
+            included = _included(named, folder, site) if named else None
+            if included:
+                elements += [child for child in _parsed(included).elements() if child.local == "add"]
+            elif named:
+                missing.append(f"<{section}> includes {named}, which the site's folder does not have; bring it along")
+        found += [(attribute(each, key), attribute(each, value)) for each in elements if attribute(each, key)]
+    return list(dict.fromkeys(found)), missing
 
 
-def _windows_authentication(top: Element) -> bool:
-    mode = _value(top, "system.web/authentication", "mode").lower()
-    enabled = _value(top, "system.webServer/security/authentication/windowsAuthentication", "enabled").lower()
-    return mode == "windows" or enabled == "true"
+def _included(named: str, folder: Path, site: Path) -> Path | None:
+    path = folder.joinpath(*PureWindowsPath(named).parts).resolve()
+    return path if path.is_file() and path.is_relative_to(site.resolve()) else None
 
 
-def _notes(top: Element) -> Iterator[str]:
-    mode = _value(top, "system.web/sessionState", "mode").lower()
-    if _has(top, "system.web") and mode in {"", "inproc"}:
-        yield "sessions live in the process and end with each container; keep them in SQL Server or Redis"
-    if _has(top, "system.web") and not _has(top, "system.web/machineKey"):
-        yield "there is no <machineKey>: each container makes its own, so cookies end with it; set one as a variable"
-    if _has(top, "system.webServer/rewrite"):
-        yield "<rewrite> needs IIS's URL Rewrite module, which the base image does not have; see the Dockerfile"
-    if _windows_authentication(top):
-        yield "Windows authentication in a container needs a group managed service account: run.credential-spec"
-    for each in _all(top, "appSettings/add"):
-        if re.match(r"[A-Za-z]:\\", _attribute(each, "value")):
-            yield f"appSettings '{_attribute(each, 'key')}' is a path on the old machine; mount it with run.volumes"
+def _for_old_runtime(top: Element) -> bool:
+    """Visual Studio 2005 gives the file a namespace; 2008 names .NET 3.5's compiler, and assemblies by version."""
+    if attribute(top, "xmlns").endswith("/v2.0"):
+        return True
+    compilers = all_at(top, "system.codedom/compilers/compiler/providerOption")
+    if any(attribute(each, "value").startswith(("v2.", "v3.")) for each in compilers):
+        return True
+    assemblies = list(all_at(top, "system.web/compilation/assemblies/add"))
+    versions = [found[1] for each in assemblies if (found := re.search(r"Version=(\d)", attribute(each, "assembly")))]
+    return bool(versions) and max(versions) < "4"
 
 
-def _has(top: Element, path: str) -> bool:
-    return next(_all(top, path), None) is not None
+def _falls_back(top: Element) -> bool:
+    actions = all_at(top, "system.webServer/rewrite/rules/rule/action")
+    rewritten = (attribute(each, "url") for each in actions if attribute(each, "type").lower() == "rewrite")
+    return any(url.strip("./\\~").lower() in {"", "wwwroot", "index.html", "wwwroot/index.html"} for url in rewritten)
 
 
-def _value(top: Element, path: str, attribute: str) -> str:
-    return next(filter(None, (_attribute(each, attribute) for each in _all(top, path))), "")
+def _names(top: Element, path: str, name: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(filter(None, _each_name(top, path, name))))
 
 
-def _attribute(element: Element, name: str) -> str:
-    found = element.attribute(name)
-    return found.value.strip() if found else ""
-
-
-def _all(top: Element, path: str) -> Iterator[Element]:
-    """Elements by path, also below `<location>`, as IIS reads them."""
-    tops = [top, *(each for each in top.elements() if each.local == "location")]
-    for start in tops:
-        found = [start]
-        for name in path.split("/"):
-            found = [child for each in found for child in each.elements() if child.local == name]
-        yield from found
+def _each_name(top: Element, path: str, name: str) -> Iterator[str]:
+    before, star, after = path.partition("/*/")
+    if not star:
+        yield from (attribute(each, name) for each in all_at(top, path))
+        return
+    for group in (child for each in all_at(top, before) for child in each.elements()):
+        yield from (attribute(each, name) for each in group.elements() if each.local == after)

@@ -1,0 +1,127 @@
+"""What a person is told about a site: what was found in it, and what to think of before it runs in a container."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from windows.iis.program import SUPPORTED_UNTIL, Program
+from windows.iis.site import Site
+
+_KINDS = {
+    "framework": "ASP.NET, .NET Framework",
+    "classic-asp": "classic ASP",
+    "core": "ASP.NET Core",
+    "static": "static files",
+}
+
+
+def found_in(site: Site) -> Iterator[str]:
+    """A line for each thing that decided what was written."""
+    until = SUPPORTED_UNTIL.get(site.version, "") if site.kind == "core" else ""
+    yield f"{_KINDS[site.kind]} {site.version}".rstrip() + (f", supported until {until}" if until else "")
+    if site.program:
+        yield f"started as {site.program.name}{', with a runtime of its own' if site.program.self_contained else ''}"
+    if site.has_services:
+        yield "WCF services"
+    for each in site.applications:
+        yield f"an application of its own at {each.path}"
+    if site.transforms:
+        yield f"transforms: {', '.join(site.transforms)}"
+    if site.settings:
+        yield f"settings: {', '.join(site.settings)}"
+    if site.templates:
+        yield f"#{{...}} in: {', '.join(site.templates)}"
+    if names := replaceable(site):
+        yield f"a variable of the same name replaces: {', '.join(names[:30])}{', ...' if len(names) > 30 else ''}"
+
+
+def replaceable(site: Site) -> list[str]:
+    """The names of settings that a variable of the same name replaces."""
+    return list(dict.fromkeys([*(name for web in site.webs for name in web.settings), *site.setting_names]))
+
+
+def concerns_for(site: Site) -> Iterator[str]:
+    """A line for each thing to think of, the gravest first."""
+    yield from site.setting_concerns
+    if site.kind in ("framework", "classic-asp"):
+        yield from _of_iis(site)
+    elif site.program is not None:
+        yield from _of_core(site, site.program)
+    else:
+        yield from _of_pages(site)
+
+
+def _of_iis(site: Site) -> Iterator[str]:
+    if site.project:
+        yield (
+            f"these are the sources ({site.project}) with what was last built in bin, perhaps for debugging; "
+            "better publish the project, and give that folder"
+        )
+    for path, web in (("", site.web), *((each.path, each.web) for each in site.applications)):
+        yield from (f"{path}: {line}" if path else line for line in (*web.server.concerns, *web.concerns))
+    if any(web.server.windows_authentication for web in site.webs):
+        yield (
+            "Windows authentication in a container needs a group managed service account: run.credential-spec; "
+            "and health.http a page that asks for no login"
+        )
+    if site.kind == "framework" and not site.web.target_framework:
+        pool = "2.0" if site.version == "3.5" else "4.0"
+        yield (
+            f"web.config names no targetFramework; bin and the rest of it look like .NET {pool}: see that the "
+            "application pool says the same, and the Dockerfile's base with it (3.5 or 4.8)"
+        )
+    if any(web.debug for web in site.webs) and not site.transforms:
+        yield 'debug="true" in web.config, and no Web.Release.config that takes it away'
+    if site.has_data:
+        yield (
+            "App_Data is in the image: what the application writes there ends with the container; "
+            r"mount a volume, as volumes: ['shop-data:C:\inetpub\wwwroot\App_Data']"
+        )
+    if site.web.net_tcp:
+        yield "net.tcp answers on port 808, which step.yaml publishes"
+    yield r"IIS's own log is in C:\inetpub\logs; `dockwright logs` shows it if Microsoft's LogMonitor is in the image"
+
+
+def _of_core(site: Site, program: Program) -> Iterator[str]:
+    server = site.web.server
+    if server.rewrites:
+        yield "<rewrite> is IIS's: without IIS the application must do this itself, or the proxy before it"
+    if server.windows_authentication:
+        yield "Windows authentication was IIS's: without IIS the application must do it itself (Negotiate)"
+    if site.web.headers:
+        yield f"response headers of web.config ({', '.join(site.web.headers)}) are the application's to set now"
+    if names := ", ".join(site.web.core_environment):
+        yield f"environment variables of web.config ({names}) are in step.yaml now; give their values as variables"
+    place = ", as volumes: [shop-keys:/root/.aspnet/DataProtection-Keys]" if program.needs == "linux" else ""
+    yield f"keys for logins and forms end with each container; keep them in a database or on a volume{place}"
+    yield from _to_linux(program)
+
+
+def _to_linux(program: Program) -> Iterator[str]:
+    if not program.version and program.needs == "linux":
+        yield "no *.runtimeconfig.json says which .NET it needs: see the tag of the base in the Dockerfile"
+    match program.needs:
+        case "linux":
+            yield (
+                "this one needs no Windows: it runs on Linux hosts, which are smaller and start faster; there, names "
+                "of files are case-sensitive, and the clock is UTC unless run.environment sets TZ"
+            )
+        case "self-contained" | "native":
+            yield "it was published for Windows; publish it for linux-x64, or for any system, and it needs no Windows"
+        case "desktop":
+            yield (
+                "it uses WPF or Windows Forms, whose runtime no base image has: put the installer beside the "
+                "Dockerfile, or do without (System.Drawing alone can be replaced)"
+            )
+        case "framework":
+            yield "it is ASP.NET Core on .NET Framework, which needs Windows; on .NET it would run on Linux"
+
+
+def _of_pages(site: Site) -> Iterator[str]:
+    yield "this one needs no Windows: nginx serves it on Linux hosts, where names of files are case-sensitive"
+    if site.web.falls_back:
+        yield "the <rewrite> to the front page is in nginx.conf now; other rules of web.config are not"
+    elif site.web.server.rewrites:
+        yield "the <rewrite> rules of web.config are IIS's; write what they did into an nginx.conf"
+    if site.web.headers:
+        yield f"response headers that web.config sets ({', '.join(site.web.headers)}) are to be set in nginx.conf"
