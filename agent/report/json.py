@@ -7,26 +7,7 @@ from typing import Literal, assert_never
 import msgspec
 
 from agent.errors import EXIT_DEFECT
-from agent.report.events import (
-    Answered,
-    ArtifactMade,
-    Document,
-    Ending,
-    Event,
-    Failed,
-    Message,
-    Output,
-    Secret,
-    SecretLearned,
-    StageDetail,
-    StageEnded,
-    StageEvent,
-    StagesPlanned,
-    StageStarted,
-    Succeeded,
-    Transferred,
-    VariableSet,
-)
+from agent.report import events
 from agent.report.masking import MASK
 from agent.report.plain import PlainRenderer
 from agent.report.sink import Sink
@@ -66,19 +47,25 @@ class JsonRenderer:
         self._document = Summary()
         self._written = False
 
-    def show(self, event: Event) -> None:
-        if not isinstance(event, Answered):  # it stands in the document
+    def show(self, event: events.Event) -> None:
+        if not isinstance(event, events.Answered):  # it stands in the document
             self._progress.show(event)
         match event:
-            case StagesPlanned() | StageStarted() | StageDetail() | StageEnded():
+            case events.StagesPlanned() | events.StageStarted() | events.StageDetail() | events.StageEnded():
                 self._stage(event)
-            case Message(level="warning", text=text):
+            case events.Message(level="warning", text=text):
                 self._document.warnings.append(text)
-            case VariableSet(name=name, value=value):
-                self._document.outputs[name] = MASK if isinstance(value, Secret) else value.text
-            case Failed() | Succeeded() | Answered():
+            case events.VariableSet(name=name, value=value):
+                self._document.outputs[name] = MASK if isinstance(value, events.Secret) else value.text
+            case events.Failed() | events.Succeeded() | events.Answered():
                 self._end(event)
-            case Message() | Output() | Transferred() | ArtifactMade() | SecretLearned():
+            case (
+                events.Message()
+                | events.Output()
+                | events.Transferred()
+                | events.ArtifactMade()
+                | events.SecretLearned()
+            ):
                 pass
             case _:
                 assert_never(event)
@@ -88,17 +75,17 @@ class JsonRenderer:
             self._written = True
             self._stdout.line(_encoded(self._document))
 
-    def _stage(self, event: StageEvent) -> None:
+    def _stage(self, event: events.StageEvent) -> None:
         match event:
-            case StagesPlanned(names=names):
+            case events.StagesPlanned(names=names):
                 self._document.stages += [StageSummary(name=name) for name in names]
-            case StageStarted(name=name):
+            case events.StageStarted(name=name):
                 self._of(name).state = "running"
-            case StageDetail(name=name, text=text):
+            case events.StageDetail(name=name, text=text):
                 if name:
                     stage = self._of(name)
                     stage.detail = f"{stage.detail}, {text}" if stage.detail else text
-            case StageEnded(name=name, state=state, seconds=seconds):
+            case events.StageEnded(name=name, state=state, seconds=seconds):
                 stage = self._of(name)
                 stage.state, stage.seconds = state, round(seconds, 3)
             case _:
@@ -111,16 +98,16 @@ class JsonRenderer:
         self._document.stages.append(StageSummary(name=name))
         return self._document.stages[-1]
 
-    def _end(self, event: Ending) -> None:
+    def _end(self, event: events.Ending) -> None:
         document = self._document
         match event:
-            case Failed(stage=stage, message=message, lines=output, exit_code=exit_code):
+            case events.Failed(stage=stage, message=message, lines=output, exit_code=exit_code):
                 document.outcome, document.exit_code = "failed", exit_code
                 document.stage, document.error, document.output = stage, message, list(output)
-            case Succeeded(outputs=outputs):
+            case events.Succeeded(outputs=outputs):
                 document.outcome, document.exit_code, document.error = "succeeded", 0, ""
                 document.outputs.update(outputs)
-            case Answered(document=Document(content=content), exit_code=exit_code):
+            case events.Answered(document=events.Document(content=content), exit_code=exit_code):
                 document.outcome = "failed" if exit_code else "succeeded"
                 document.exit_code, document.error, document.result = exit_code, "", content
             case _:

@@ -9,26 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, assert_never
 
-from agent.report.events import (
-    Answered,
-    ArtifactMade,
-    Ending,
-    Event,
-    Failed,
-    Level,
-    Message,
-    Output,
-    Secret,
-    SecretLearned,
-    StageDetail,
-    StageEnded,
-    StageEvent,
-    StagesPlanned,
-    StageStarted,
-    Succeeded,
-    Transferred,
-    VariableSet,
-)
+from agent.report import events
 from agent.report.sink import Sink
 from agent.report.wording import duration, size, transferred
 
@@ -50,25 +31,25 @@ class OctopusRenderer:
         self._stage_name = ""
         self._switch_errors("progress")
 
-    def show(self, event: Event) -> None:
+    def show(self, event: events.Event) -> None:
         match event:
-            case StagesPlanned() | StageStarted() | StageDetail() | StageEnded():
+            case events.StagesPlanned() | events.StageStarted() | events.StageDetail() | events.StageEnded():
                 self._stage(event)
-            case Output(text=text, story=story):
+            case events.Output(text=text, story=story):
                 self._lines("default" if story else "verbose", [text])
-            case Message():
+            case events.Message():
                 self._message(event)
-            case Transferred():
+            case events.Transferred():
                 self._transfer(event)
-            case VariableSet():
+            case events.VariableSet():
                 self._set_variable(event)
-            case ArtifactMade(path=path, name=name, length=length):
+            case events.ArtifactMade(path=path, name=name, length=length):
                 self._stdout.message("createArtifact", path=path, name=name, length=str(length))
                 self._lines("default", [f"artifact {name} ({size(length)})"])
-            case SecretLearned(secret=secret):
+            case events.SecretLearned(secret=secret):
                 for sink in (self._stdout, self._stderr):  # whichever of the two is read first
                     sink.message("mask", value=secret.text)
-            case Failed() | Succeeded() | Answered():
+            case events.Failed() | events.Succeeded() | events.Answered():
                 self._end(event)
             case _:
                 assert_never(event)
@@ -77,29 +58,29 @@ class OctopusRenderer:
         self._switch("default")
         self._switch_errors("default")
 
-    def _stage(self, event: StageEvent) -> None:
+    def _stage(self, event: events.StageEvent) -> None:
         match event:
-            case StagesPlanned(names=names):
+            case events.StagesPlanned(names=names):
                 self._stages = names
-            case StageStarted(name=name):
+            case events.StageStarted(name=name):
                 self._stage_name = name
                 self._lines("default", [name])
                 self._progress(name, 0)
-            case StageDetail(text=text):
+            case events.StageDetail(text=text):
                 self._lines("default", [f"  {text}"])
-            case StageEnded(name=name, state=state, seconds=seconds):
+            case events.StageEnded(name=name, state=state, seconds=seconds):
                 level: _OutLevel = "verbose" if state == "done" else "default"
                 self._lines(level, [f"{name}: {state} after {duration(seconds)}"])
             case _:
                 assert_never(event)
 
-    def _message(self, event: Message) -> None:
+    def _message(self, event: events.Message) -> None:
         if event.level == "error":
             self._errors([event.text])
         else:
             self._lines(_level(event.level), [event.text])
 
-    def _transfer(self, event: Transferred) -> None:
+    def _transfer(self, event: events.Transferred) -> None:
         text = f"{event.label}: {transferred(event.done, event.total)}"
         if event.total > 0:
             self._progress(text, min(1.0, event.done / event.total))
@@ -112,8 +93,8 @@ class OctopusRenderer:
             percentage = int((self._stages.index(self._stage_name) + part) * 100 / len(self._stages))
             self._stdout.message("progress", percentage=str(percentage), message=text)
 
-    def _set_variable(self, event: VariableSet) -> None:
-        secret = isinstance(event.value, Secret)
+    def _set_variable(self, event: events.VariableSet) -> None:
+        secret = isinstance(event.value, events.Secret)
         self._stdout.message(
             "setVariable",
             name=event.name,
@@ -121,18 +102,18 @@ class OctopusRenderer:
             sensitive="True" if secret else None,
         )
 
-    def _end(self, event: Ending) -> None:
+    def _end(self, event: events.Ending) -> None:
         match event:
-            case Failed(stage=stage, message=text, lines=output):
+            case events.Failed(stage=stage, message=text, lines=output):
                 summary = f"{stage}: {text}" if stage else text
                 self._errors([summary, *output])
                 self._stdout.message("resultMessage", message=summary)
-            case Succeeded(outputs=outputs, seconds=seconds):
+            case events.Succeeded(outputs=outputs, seconds=seconds):
                 if "Image" in dict(outputs):
                     self._lines("highlight", [f"Image {dict(outputs)['Image']}"])
                 self._lines("default", [f"succeeded in {duration(seconds)}"])
                 self._lines("verbose", [f"{name} = {value}" for name, value in outputs])
-            case Answered(text=text):
+            case events.Answered(text=text):
                 self._lines("default", [text])
             case _:
                 assert_never(event)
@@ -159,7 +140,7 @@ class OctopusRenderer:
             self._error_level = level
 
 
-def _level(level: Level) -> _OutLevel:
+def _level(level: events.Level) -> _OutLevel:
     match level:
         case "verbose" | "warning":
             return level

@@ -7,25 +7,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from agent.report.events import (
-    Answered,
-    ArtifactMade,
-    Ending,
-    Event,
-    Failed,
-    Message,
-    Output,
-    Secret,
-    SecretLearned,
-    StageDetail,
-    StageEnded,
-    StageEvent,
-    StagesPlanned,
-    StageStarted,
-    Succeeded,
-    Transferred,
-    VariableSet,
-)
+from agent.report import events
 from agent.report.sink import Sink, printable
 from agent.report.wording import duration, size, transferred
 
@@ -42,24 +24,24 @@ class PlainRenderer:
         self._stages: tuple[str, ...] = ()
         self._moving: frozenset[str] = frozenset()
 
-    def show(self, event: Event) -> None:
+    def show(self, event: events.Event) -> None:
         match event:
-            case StagesPlanned() | StageStarted() | StageDetail() | StageEnded():
+            case events.StagesPlanned() | events.StageStarted() | events.StageDetail() | events.StageEnded():
                 self._stage(event)
-            case Output(text=text):
+            case events.Output(text=text):
                 self._progress.line(f"  | {text}")
-            case Message():
+            case events.Message():
                 self._message(event)
-            case Transferred():
+            case events.Transferred():
                 self._transfer(event)
-            case VariableSet(name=name, value=value):
-                shown = "(sensitive)" if isinstance(value, Secret) else printable(value.text)
-                self._message(Message(level="verbose", text=f"output variable {name} = {shown}"))
-            case ArtifactMade(path=path, name=name, length=length):
+            case events.VariableSet(name=name, value=value):
+                shown = "(sensitive)" if isinstance(value, events.Secret) else printable(value.text)
+                self._message(events.Message(level="verbose", text=f"output variable {name} = {shown}"))
+            case events.ArtifactMade(path=path, name=name, length=length):
                 self._indented(f"artifact {name}: {path} ({size(length)})")
-            case SecretLearned():
+            case events.SecretLearned():
                 pass
-            case Failed() | Succeeded() | Answered():
+            case events.Failed() | events.Succeeded() | events.Answered():
                 self._end(event)
             case _:
                 assert_never(event)
@@ -67,15 +49,15 @@ class PlainRenderer:
     def close(self) -> None:
         pass
 
-    def _stage(self, event: StageEvent) -> None:
+    def _stage(self, event: events.StageEvent) -> None:
         match event:
-            case StagesPlanned(names=names):
+            case events.StagesPlanned(names=names):
                 self._stages = names
-            case StageStarted(name=name):
+            case events.StageStarted(name=name):
                 self._progress.line(f"{self._number(name)}{name}")
-            case StageDetail(text=text):
+            case events.StageDetail(text=text):
                 self._indented(text)
-            case StageEnded(state=state, seconds=seconds):
+            case events.StageEnded(state=state, seconds=seconds):
                 self._indented(f"{'' if state == 'done' else f'{state} after '}{duration(seconds)}")
             case _:
                 assert_never(event)
@@ -85,7 +67,7 @@ class PlainRenderer:
             return ""
         return f"[{self._stages.index(name) + 1}/{len(self._stages)}] "
 
-    def _message(self, event: Message) -> None:
+    def _message(self, event: events.Message) -> None:
         match event.level:
             case "info":
                 self._indented(event.text)
@@ -97,25 +79,25 @@ class PlainRenderer:
             case _:
                 assert_never(event.level)
 
-    def _transfer(self, event: Transferred) -> None:
+    def _transfer(self, event: events.Transferred) -> None:
         """A short transfer is not worth a line; one that had a line also gets its last."""
         if event.finished and event.label not in self._moving:
             return
         self._moving = self._moving - {event.label} if event.finished else self._moving | {event.label}
         self._indented(f"{event.label}: {transferred(event.done, event.total)}")
 
-    def _end(self, event: Ending) -> None:
+    def _end(self, event: events.Ending) -> None:
         match event:
-            case Failed(stage=stage, message=message, lines=lines):
+            case events.Failed(stage=stage, message=message, lines=lines):
                 self._problems.line(f"error: {stage}: {message}" if stage else f"error: {message}")
                 for line in lines:
                     self._problems.line(f"  | {line}")
-            case Succeeded(outputs=outputs, seconds=seconds):
+            case events.Succeeded(outputs=outputs, seconds=seconds):
                 self._progress.line(f"succeeded in {duration(seconds)}")
                 width = max((len(name) for name, _ in outputs), default=0)
                 for name, value in outputs:
                     self._indented(f"{name:{width}}  {value}")
-            case Answered(text=text):
+            case events.Answered(text=text):
                 self._progress.line(text)
             case _:
                 assert_never(event)

@@ -23,25 +23,7 @@ from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
-from agent.report.events import (
-    Answered,
-    ArtifactMade,
-    Ending,
-    Event,
-    Failed,
-    Message,
-    Output,
-    Secret,
-    SecretLearned,
-    StageDetail,
-    StageEnded,
-    StageEvent,
-    StagesPlanned,
-    StageStarted,
-    Succeeded,
-    Transferred,
-    VariableSet,
-)
+from agent.report import events
 from agent.report.sink import Sink, printable
 from agent.report.stage_list import Row, StageList, draw
 from agent.report.wording import duration, size
@@ -79,7 +61,7 @@ class TerminalRenderer:
         self._lock = threading.RLock()
         self._ended = threading.Event()
 
-    def show(self, event: Event) -> None:
+    def show(self, event: events.Event) -> None:
         with self._lock:
             self._take(event)
             if self._live is None:
@@ -95,40 +77,40 @@ class TerminalRenderer:
                 live.stop()
                 atexit.unregister(self.close)
 
-    def _take(self, event: Event) -> None:
+    def _take(self, event: events.Event) -> None:
         match event:
-            case StagesPlanned() | StageStarted() | StageDetail() | StageEnded():
+            case events.StagesPlanned() | events.StageStarted() | events.StageDetail() | events.StageEnded():
                 self._stage(event)
-            case Output(text=text):
+            case events.Output(text=text):
                 self._foreign(text)
-            case Message():
+            case events.Message():
                 self._message(event)
-            case Transferred():
+            case events.Transferred():
                 self._list = self._list.transfer(event)
-            case VariableSet(name=name, value=value):
-                shown = "(sensitive)" if isinstance(value, Secret) else printable(value.text)
-                self._message(Message(level="verbose", text=f"output variable {name} = {shown}"))
-            case ArtifactMade(path=path, name=name, length=length):
+            case events.VariableSet(name=name, value=value):
+                shown = "(sensitive)" if isinstance(value, events.Secret) else printable(value.text)
+                self._message(events.Message(level="verbose", text=f"output variable {name} = {shown}"))
+            case events.ArtifactMade(path=path, name=name, length=length):
                 self._pending.append(Text(f"artifact {name}: {path} ({size(length)})"))
-            case SecretLearned():
+            case events.SecretLearned():
                 pass
-            case Failed() | Succeeded() | Answered():
+            case events.Failed() | events.Succeeded() | events.Answered():
                 self._end(event)
             case _:
                 assert_never(event)
 
-    def _stage(self, event: StageEvent) -> None:
+    def _stage(self, event: events.StageEvent) -> None:
         match event:
-            case StagesPlanned(names=names):
+            case events.StagesPlanned(names=names):
                 self._list = StageList(rows=tuple(Row(name=name) for name in names))
                 self._start()
-            case StageStarted(name=name):
+            case events.StageStarted(name=name):
                 self._list = self._list.begin(name, self._clock())
-            case StageDetail(name="", text=text):
+            case events.StageDetail(name="", text=text):
                 self._pending.append(Text(text))
-            case StageDetail(name=name, text=text):
+            case events.StageDetail(name=name, text=text):
                 self._list = self._list.note(name, text)
-            case StageEnded(name=name, state=state, seconds=seconds):
+            case events.StageEnded(name=name, state=state, seconds=seconds):
                 self._list = self._list.end(name, state, seconds)
             case _:
                 assert_never(event)
@@ -161,7 +143,7 @@ class TerminalRenderer:
     def _drawn_list(self) -> RenderableType:
         return draw(self._list, self._clock(), ascii_only=self._console.options.ascii_only)
 
-    def _message(self, event: Message) -> None:
+    def _message(self, event: events.Message) -> None:
         match event.level:
             case "info":
                 self._pending.append(Text(event.text))
@@ -175,18 +157,18 @@ class TerminalRenderer:
             case _:
                 assert_never(event.level)
 
-    def _end(self, event: Ending) -> None:
+    def _end(self, event: events.Ending) -> None:
         self.close()
         match event:
-            case Failed(stage=stage, message=message, lines=output):
+            case events.Failed(stage=stage, message=message, lines=output):
                 where = f"{stage}: " if stage else ""
                 self._pending.append(Text.assemble("\n", ("error: ", "bold red"), f"{where}{message}"))
                 for line in output:
                     self._foreign(line)
-            case Succeeded(outputs=outputs, seconds=seconds):
+            case events.Succeeded(outputs=outputs, seconds=seconds):
                 self._pending.append(Text(f"\nsucceeded in {duration(seconds)}", style="bold green"))
                 self._pending.append(_summary(outputs))
-            case Answered(text=text):
+            case events.Answered(text=text):
                 self._console.print(Text(text), soft_wrap=True)
             case _:
                 assert_never(event)
