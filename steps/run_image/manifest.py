@@ -14,7 +14,7 @@ from agent.images import BuildSettings
 from agent.scripts import Script, ScriptSettings, read_script
 from agent.step import StepContext
 from agent.transform import TransformSettings
-from steps.source_image.manifest import SourceImage, find_source
+from steps.source_image.manifest import SourceImage, find_source, login
 
 _FOR_SERVICES = {"restart", "restart-retries", "health", "keep", "cutover", "replicas", "on-failure"}
 _UNFIT = re.compile(r"[^a-z0-9]+")
@@ -23,11 +23,13 @@ _UNFIT = re.compile(r"[^a-z0-9]+")
 class Inputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
     """The step's inputs in `step.yaml`: `source` is a package with a Dockerfile, `image` one that is there already.
 
-    `run` is what it is for `source-image`, its name left to us; `artifacts` are paths in the container.
+    `run` is what it is for `source-image`, its name left to us; `artifacts` are paths in the container. The login is
+    for `registry`, from which the base images of a source come; an image names its registry itself.
     """
 
     source: str = ""
     image: str = ""
+    registry: str = ""
     registry_username: str = ""
     registry_password: str = ""
     transform: TransformSettings | None = None
@@ -45,6 +47,8 @@ class RunImage:
 
     source: str
     image: str
+    registry: str
+    """Whose `credentials` these are; an image has its own."""
     credentials: Credentials | None
     transform: TransformSettings | None
     build: BuildSettings | None
@@ -60,22 +64,13 @@ class RunImage:
     def from_inputs(cls, context: StepContext) -> RunImage:
         """InputError for inputs that contradict each other, or a script that is not there."""
         inputs = context.decode(Inputs)
-        if bool(inputs.source) == bool(inputs.image):
-            raise InputError("step.yaml: inputs: give either source, a package with a Dockerfile, or image, not both")
-        if inputs.image and (inputs.transform or inputs.build):
-            raise InputError("step.yaml: inputs: transform and build are for a source; an image is taken as it is")
-        if not 0 < inputs.time_limit <= 7 * 86_400:
-            raise InputError("step.yaml: inputs.time-limit: it is in seconds, and at most a week")
-        if meaningless := sorted(_FOR_SERVICES & inputs.run.keys()):
-            raise InputError(f"step.yaml: inputs.run.{meaningless[0]}: it is for what goes on running; leave it out")
-        credentials = None
-        if inputs.registry_username:
-            credentials = Credentials(username=inputs.registry_username, password=inputs.registry_password)
+        _require_sensible(inputs)
         name = f"once-{_UNFIT.sub('-', context.deployment.step.lower()).strip('-')[:60] or 'image'}"
         return cls(
             source=inputs.source,
             image=inputs.image,
-            credentials=credentials,
+            registry=inputs.registry,
+            credentials=login(inputs.registry_username, inputs.registry_password),
             transform=inputs.transform,
             build=inputs.build,
             run={"name": name, **inputs.run},
@@ -93,8 +88,25 @@ class RunImage:
             registry="",
             repository=f"dockwright/{self.name}",
             credentials=self.credentials,
+            login_registry=self.registry,
             transform=self.transform,
             build=self.build,
             run=self.run,
             hooks=self.hooks,
         )
+
+
+def _require_sensible(inputs: Inputs) -> None:
+    """InputError for inputs that contradict each other, or mean nothing here."""
+    if bool(inputs.source) == bool(inputs.image):
+        raise InputError("step.yaml: inputs: give either source, a package with a Dockerfile, or image, not both")
+    if inputs.image and (inputs.transform or inputs.build):
+        raise InputError("step.yaml: inputs: transform and build are for a source; an image is taken as it is")
+    if inputs.image and inputs.registry:
+        raise InputError("step.yaml: inputs.registry: an image names its registry itself; leave it out")
+    if inputs.source and bool(inputs.registry) != bool(inputs.registry_username):
+        raise InputError("step.yaml: inputs: registry and registry-username go together; say whose login it is")
+    if not 0 < inputs.time_limit <= 7 * 86_400:
+        raise InputError("step.yaml: inputs.time-limit: it is in seconds, and at most a week")
+    if meaningless := sorted(_FOR_SERVICES & inputs.run.keys()):
+        raise InputError(f"step.yaml: inputs.run.{meaningless[0]}: it is for what goes on running; leave it out")

@@ -145,8 +145,7 @@ def _client(resolved: ResolvedImage, source: SourceImage) -> RegistryClient:
 def _credentials(resolved: ResolvedImage, source: SourceImage) -> Credentials | None:
     """The step's own never go to another registry."""
     registry = resolved.reference.registry
-    given = resolved.credentials or (source.credentials if registry == source.registry else None)
-    return find_credentials(registry, given)
+    return find_credentials(registry, resolved.credentials or source.logins.get(registry))
 
 
 def _platform(recipe: Recipe, context: StepContext) -> str:

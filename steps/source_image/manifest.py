@@ -60,24 +60,26 @@ class SourceImage:
     retention: RetentionSettings | None = None
     as_is: bool = False
     """Whether a golden image will do as it is, with no file of it configured."""
+    login_registry: str = ""
+    """Whose `credentials` these are, where the image goes to no registry."""
 
     @property
     def logins(self) -> dict[str, Credentials]:
-        """For base images in the step's own registry."""
-        return {self.registry: self.credentials} if self.registry and self.credentials else {}
+        """For base images in the step's own registry; `registry` may hold the first part of the repository too."""
+        if self.credentials is None:
+            return {}
+        pushed_to = ImageReference.parse(f"{self.registry}/{self.repository}").registry if self.registry else ""
+        return {pushed_to or self.login_registry: self.credentials}
 
     @classmethod
     def from_inputs(cls, context: StepContext) -> SourceImage:
         """InputError for a source that is not listed, or a registry and image that make no reference."""
         inputs = context.decode(Inputs)
-        credentials = None
-        if inputs.registry_username:
-            credentials = Credentials(username=inputs.registry_username, password=inputs.registry_password)
         return cls(
             source=find_source(inputs.source, context.packages),
             registry=inputs.registry,
             repository=inputs.image,
-            credentials=credentials,
+            credentials=login(inputs.registry_username, inputs.registry_password),
             transform=inputs.transform,
             build=inputs.build,
             run=inputs.run,
@@ -109,6 +111,11 @@ def read_recipe(package: AcquiredPackage, source: SourceImage, context: StepCont
         build=build_settings(sdi.build, source.build, context.variables, SDI),
         run=run_settings(sdi.run, source.run, context.variables, SDI),
     )
+
+
+def login(username: str, password: str) -> Credentials | None:
+    """A step's login, if it is given one."""
+    return Credentials(username=username, password=password) if username else None
 
 
 def find_source(name: str, packages: tuple[PackageReference, ...]) -> PackageReference:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Callable, Iterator
-from http.client import HTTPConnection
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -12,9 +10,8 @@ import pytest
 
 from agent.errors import BuildError, ContainerError, RegistryError
 from agent.host import BuildRequest, ContainerHost, ContainerInfo, ContainerSpec, Credentials, Network, Volume
-from tests.registry.fake_server import Asked, FakeServer, Reply, serving
-
-JANE = Credentials(username="jane", password="s3cret:with:colons")
+from tests.registry.fake_server import FakeServer
+from tests.registry.private_registry import JANE, guarding
 
 
 @pytest.fixture
@@ -26,24 +23,8 @@ def context(tmp_path: Path, base_image: str) -> Path:
 
 @pytest.fixture
 def private_registry(registry: str) -> Iterator[FakeServer]:
-    """The real registry behind a door that only Jane passes."""
-    with serving(None) as door:
-        door.script = lambda asked: guarded(asked, registry)
+    with guarding(registry) as door:
         yield door
-
-
-def guarded(asked: Asked, registry: str) -> Reply:
-    if asked.authorization != f"Basic {b64encode(f'{JANE.username}:{JANE.password}'.encode()).decode()}":
-        return Reply(status=401, headers={"WWW-Authenticate": 'Basic realm="door"'})
-    connection = HTTPConnection(registry, timeout=30)
-    dropped = ("authorization", "transfer-encoding", "content-length")
-    headers = {name: value for name, value in asked.headers.items() if name.lower() not in dropped}
-    connection.request(asked.method, asked.path, asked.body, headers | {"Content-Length": str(len(asked.body))})
-    answer = connection.getresponse()
-    body = answer.read()
-    connection.close()
-    passed = {name: value for name, value in answer.getheaders() if name.lower() != "transfer-encoding"}
-    return Reply(status=answer.status, headers=passed, body=body)
 
 
 def no_lines(_line: str) -> None:

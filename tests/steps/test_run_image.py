@@ -33,6 +33,9 @@ def refused(inputs: str, folder: Path) -> str:
         ("{source: Suite, image: tools}", "give either source, a package with a Dockerfile, or image, not both"),
         ("{source: Sute}", "no package is named 'Sute' under packages; did you mean 'Suite'?"),
         ("{image: tools, build: {target: x}}", "transform and build are for a source"),
+        ("{image: tools, registry: r.io}", "inputs.registry: an image names its registry itself; leave it out"),
+        ("{source: Suite, registry-username: jane}", "registry and registry-username go together"),
+        ("{source: Suite, registry: r.io}", "registry and registry-username go together"),
         ("{source: Suite, time-limit: 0}", "inputs.time-limit: it is in seconds, and at most a week"),
         ("{source: Suite, time-limit: soon}", "time-limit: expected a number"),
         (
