@@ -22,8 +22,18 @@ class Certificates:
     client_key: Path
 
 
-def make(folder: Path, *, name: str = "127.0.0.1") -> Certificates:
-    """All are valid for a day. The machine's is for that IP address, and for localhost."""
+def make(
+    folder: Path,
+    *,
+    name: str = "127.0.0.1",
+    client: str = "deployer",
+    client_days: int = 1,
+    passphrase: str = "",
+) -> Certificates:
+    """All are valid for a day, the client's for `client_days`. The machine's is for that IP address, and localhost.
+
+    With `passphrase` the client's key is encrypted.
+    """
     authority_key = ec.generate_private_key(ec.SECP256R1())
     authority = _signed("Test authority", authority_key, "Test authority", authority_key, [])
     made = Certificates(
@@ -34,14 +44,19 @@ def make(folder: Path, *, name: str = "127.0.0.1") -> Certificates:
         client_key=folder / "client.key",
     )
     _write(made.authority, authority)
-    for path, key_path, subject, names in (
-        (made.certificate, made.key, "windows-host", [x509.IPAddress(ip_address(name)), x509.DNSName("localhost")]),
-        (made.client, made.client_key, "deployer", [x509.RFC822Name("deployer@localhost")]),
+    machine_names = [x509.IPAddress(ip_address(name)), x509.DNSName("localhost")]
+    for path, key_path, subject, names, days, secret in (
+        (made.certificate, made.key, "windows-host", machine_names, 1, ""),
+        (made.client, made.client_key, client, [x509.RFC822Name(f"{client}@localhost")], client_days, passphrase),
     ):
         key = ec.generate_private_key(ec.SECP256R1())
-        _write(path, _signed(subject, key, "Test authority", authority_key, names))
-        private = serialization.PrivateFormat.PKCS8
-        key_path.write_bytes(key.private_bytes(serialization.Encoding.PEM, private, serialization.NoEncryption()))
+        _write(path, _signed(subject, key, "Test authority", authority_key, names, days))
+        encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
+        if secret:
+            encryption = serialization.BestAvailableEncryption(secret.encode())
+        key_path.write_bytes(
+            key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
+        )
     return made
 
 
@@ -51,6 +66,7 @@ def _signed(
     issuer: str,
     issuer_key: ec.EllipticCurvePrivateKey,
     names: Sequence[x509.GeneralName],
+    days: int = 1,
 ) -> x509.Certificate:
     now = datetime.now(UTC)
     public = issuer_key.public_key()
@@ -60,8 +76,8 @@ def _signed(
         .issuer_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, issuer)]))
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=1))
+        .not_valid_before(now - timedelta(days=10))
+        .not_valid_after(now + timedelta(days=days))
         .add_extension(x509.BasicConstraints(ca=not names, path_length=None), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(public), critical=False)

@@ -38,19 +38,19 @@ class Login:
     _context: Context | None = field(default=None, repr=False)
     _form: Form = field(default=Form("", 0), repr=False)
 
-    def admit(self, authorization: str) -> list[str]:
-        """[] lets the request in; otherwise what to offer by WWW-Authenticate."""
+    def admit(self, authorization: str) -> list[str] | None:
+        """None lets the request in; otherwise what to offer by WWW-Authenticate."""
         kind, _, token = authorization.partition(" ")
         if kind in ("Negotiate", "NTLM", "CredSSP") and token:
             return self._step(kind, base64.b64decode(token))
         if self.known:
-            return []
+            return None
         if kind == "Basic" and self._basic_is_allowed:
             user, _, password = base64.b64decode(token).decode().partition(":")
             if (user, password) == (self.settings.user, self.settings.password):
-                return []
+                return None
         if kind == CERTIFICATE and "Certificate" in self.settings.authentication and self._is_mapped:
-            return []
+            return None
         return self.offers
 
     @property
@@ -82,7 +82,7 @@ class Login:
     def _is_mapped(self) -> bool:
         return bool(self.client_certificate) and self.client_certificate in self.settings.mapped_certificates
 
-    def _step(self, kind: str, token: bytes) -> list[str]:
+    def _step(self, kind: str, token: bytes) -> list[str] | None:
         if self._context is None or self._context.complete:
             opened = self._opened(kind, token)
             if opened is None:
@@ -100,7 +100,7 @@ class Login:
             return self.offers
         self._form = _form(kind, self._context)
         self.known, self.proof = True, told
-        return []
+        return None
 
     def _opened(self, kind: str, token: bytes) -> Callable[[], Context] | None:
         allowed, bound = self.settings.authentication, self.settings.bound_to

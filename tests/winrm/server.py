@@ -156,7 +156,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._reply(200, soap.identity())
         if self.path != "/wsman":
             return self._reply(404, b"")
-        if offers := self.login.admit(self.headers.get("Authorization", "")):
+        offers = self.login.admit(self.headers.get("Authorization", ""))
+        if offers is not None:
             return self._reply(401, b"", offers)
         if len(raw) > self.winrm.settings.max_envelope_kb * 1024:
             self.close_connection = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import ssl
+from pathlib import Path
 
 from agent.errors import HostError
 from windows.winrm.target import Target
@@ -29,23 +30,42 @@ def raise_refused(target: Target, error: BaseException, text: str) -> None:
         raise HostError(f"{target.url}: {problem}") from error
 
 
+def perhaps_refused(target: Target, reason: str) -> HostError:
+    """A connection that ends right after the client's certificate was shown: why does not always arrive."""
+    return HostError(f"{target.url}: {_refused(target, f'it seems: {reason}')}")
+
+
 def _problem(target: Target, text: str) -> str:
     """What is wrong with the certificate that logs in. The words are OpenSSL's and urllib3's."""
-    if re.search(r"(?i)private key is encrypted|bad decrypt|bad password|interrupted or cancelled", text):
+    unreadable = re.search(r"(?i)key values mismatch|no start line|PEM lib|not enough data|bad base64", text)
+    if "private key is encrypted" in text or (unreadable and _is_encrypted(target.key)):
         return (
             f"the key {target.key} is encrypted, and its passphrase is missing or wrong; give it as a host's "
             "password, by --host-password-file or in DOCKWRIGHT_HOST_PASSWORD"
         )
-    if re.search(r"(?i)key values mismatch|no start line|PEM lib|not enough data|bad base64", text):
+    if unreadable:
         return f"{target.certificate} and {target.key} are not a certificate and its own key in PEM"
     if alert := re.search(
         r"(?i)alert ([a-z ]*(?:certificate|unknown ca|handshake failure|access denied)[a-z ]*)", text
     ):
-        return (
-            f"the certificate {target.certificate} is refused there ({alert[1].strip()}); see that it has not "
-            "expired, and that the machine trusts its authority"
-        )
+        return _refused(target, alert[1].strip())
     return ""
+
+
+def _refused(target: Target, reason: str) -> str:
+    return (
+        f"the certificate {target.certificate} is refused there ({reason}); see that it has not expired, and that "
+        "the machine trusts its authority"
+    )
+
+
+def _is_encrypted(key: str) -> bool:
+    """OpenSSL says the same of a wrong passphrase and of a broken file."""
+    try:
+        with Path(key).open("rb") as file:
+            return b"ENCRYPTED" in file.read(100_000)
+    except OSError:
+        return False
 
 
 def _shown(target: Target) -> str:

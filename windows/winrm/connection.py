@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from time import monotonic, sleep
 
 from agent.errors import HostError
-from windows.winrm import envelopes, failures
+from windows.winrm import certificates, envelopes, failures
 from windows.winrm.target import Target
 from windows.winrm.wire import Fault, Lost, TooLarge, Wire
 
@@ -91,6 +91,8 @@ class Connection:
             except Lost as lost:
                 if not self._met and lost.unheard:
                     raise failures.unreachable(self.target, str(lost)) from lost
+                if not self._met and self.target.login == "certificate":
+                    raise certificates.perhaps_refused(self.target, str(lost)) from lost
                 if not (repeatable or lost.unheard):
                     raise
                 if monotonic() + pause > deadline:
