@@ -19,4 +19,9 @@ if (Get-ScheduledTask -TaskName Dockwright -ErrorAction SilentlyContinue) {
 }
 Remove-NetFirewallRule -Name Dockwright -ErrorAction SilentlyContinue
 $going = @($Folder, "$Folder.new", "$Folder.old") + @(if ($Purge) { $Data })
-$going | Where-Object { Test-Path $_ } | ForEach-Object { Remove-Item -Recurse -Force $_ }
+foreach ($each in $going | Where-Object { Test-Path $_ }) {
+    # A program that was stopped holds its files for a moment.
+    for ($try = 1; Test-Path $each; $try++) {
+        try { Remove-Item -Recurse -Force $each } catch { if ($try -eq 15) { throw }; Start-Sleep -Seconds 1 }
+    }
+}
