@@ -138,19 +138,20 @@ def _slot() -> str:
 
 
 def _remove_deployed(state: Path) -> None:
-    """Containers and images of the slots in the demo's own journal."""
+    """Containers and images of the slots in the demo's own journal, the release's own images among them."""
     journal = Journal(state / "home" / "journal.db")
     with closing(journal):
-        runs = journal.runs()
+        runs, built = journal.runs(), journal.built()
     if not runs:
         return
     with closing(connect(HostAddress(url=runs[0].host))) as host:
         for container in {c.id: c for run in runs for c in host.find({SLOT: run.slot})}.values():
             host.remove(container.id)
             _say(f"removed the container {container.name}")
-        for image in dict.fromkeys(run.image for run in runs if run.image):
-            host.remove_image(image)
-            _say(f"removed the image {image}")
+        for image in sorted(built | {run.image for run in runs if run.image}):
+            if host.image(image) is not None:
+                host.remove_image(image)
+                _say(f"removed the image {image}")
 
 
 def _dockwright(state: Path, command: str, *arguments: str) -> None:
