@@ -62,6 +62,10 @@ class ImageInfo:
     build_triggers: bool = False
     """Whether it has instructions (ONBUILD) that run in each build that begins with it."""
     exposed_ports: tuple[str, ...] = ()
+    parent: str = ""
+    """The id of the image that the classic builder made it from, by `command`, at `created` (ISO 8601, UTC)."""
+    command: str = ""
+    created: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

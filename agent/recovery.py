@@ -6,6 +6,7 @@ serve, or the new ones do; what stands before them leads there, and nothing half
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -17,6 +18,9 @@ from agent.journal import EffectRecord, Journal, RunRecord
 from agent.labels import TEMPORARY
 
 Log = Callable[[str], None]
+
+_LOOKS = 3
+_PAUSE = 0.2
 
 
 def recover(slot: str, journal: Journal, connect: Callable[[], ContainerHost], log: Log) -> None:
@@ -61,6 +65,7 @@ def _recover(record: RunRecord, journal: Journal, host: ContainerHost, log: Log)
         if old:
             log(f"{record.id} had died; {', '.join(one.name for one in old)} serves again")
     _forget_images(record, noted, journal, host)
+    _forget_unfinished([effect for effect in noted if effect.stage == "build"], host)
     entry.finish("interrupted", "the run died; what it had begun was undone")
 
 
@@ -77,6 +82,17 @@ def _forget_images(record: RunRecord, effects: list[EffectRecord], journal: Jour
         image = host.image(pinned)
         if image is not None and not image.tags:  # it died before it gave it the deployment's name
             _forget(pinned, host)
+
+
+def _forget_unfinished(effects: list[EffectRecord], host: ContainerHost) -> None:
+    """The engine ends the instruction that was under way, and only then sees that nobody waits for the image."""
+    from agent.images.unfinished import left_by
+
+    looks = _LOOKS if any(effect.kind == "build" and not effect.done for effect in effects) else 1
+    for pause in range(looks):
+        time.sleep(pause * _PAUSE)
+        for image in left_by(effects, host):
+            _forget(image.id, host)
 
 
 def _forget(reference: str, host: ContainerHost) -> None:

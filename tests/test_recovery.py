@@ -7,7 +7,7 @@ import pytest
 
 from agent.containers import SLOT, HealthSettings, Replacement, RunSettings, replace, serving
 from agent.errors import HalfDoneError, HostError
-from agent.host import ContainerSpec
+from agent.host import ContainerSpec, ImageInfo
 from agent.images.host_files import unstarted
 from agent.journal import Journal, NewRun, RunEntry
 from agent.recovery import recover
@@ -207,3 +207,16 @@ def test_an_image_that_others_run_is_left_to_them(journal: Journal) -> None:
     recover(SLOT_NAME, journal, lambda: host, lambda _: None)
     assert journal.runs()[0].state == "interrupted"
     assert len(host.images({})) == 1
+
+
+def test_images_without_a_name_that_a_killed_build_made_are_removed(journal: Journal) -> None:
+    made, kept = ImageInfo(id=f"sha256:{'a' * 64}"), ImageInfo(id=f"sha256:{'b' * 64}")
+    host = MemoryHost()
+    host.put_image(made)
+    host.put_image(kept)
+    entry = begun(journal, 1)
+    with entry.effect("build", "layer", "a" * 12):
+        pass
+    recover(SLOT_NAME, journal, lambda: host, lambda _: None)
+    assert host.image(made.id) is None
+    assert host.image(kept.id) == kept

@@ -72,6 +72,9 @@ def image_info(found: wire.Image) -> ImageInfo:
         has_healthcheck=bool(test) and test != ["NONE"],
         build_triggers=bool(config.on_build),
         exposed_ports=tuple(sorted(config.exposed_ports or ())),
+        parent=found.parent or "",
+        command=" ".join((found.container_config and found.container_config.cmd) or ()),
+        created=found.created or "",
     )
 
 

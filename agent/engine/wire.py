@@ -109,6 +109,12 @@ class ListedContainer(Struct, rename="pascal"):
     ports: list[ListedPort] | None = None
 
 
+class BuildStep(Struct, rename="pascal"):
+    """How the classic builder made an image."""
+
+    cmd: list[str] | None = None
+
+
 class Image(Struct, rename="pascal"):
     """`GET /images/{name}/json`."""
 
@@ -120,6 +126,9 @@ class Image(Struct, rename="pascal"):
     architecture: str | None = None
     os_version: str | None = None
     config: Config | None = None
+    parent: str | None = None
+    created: str | None = None
+    container_config: BuildStep | None = None
 
 
 class ListedImage(Struct, rename="pascal"):

@@ -13,6 +13,7 @@ from agent.errors import BuildError
 from agent.images.bases import base_credentials
 from agent.images.preflight import require_fitting_bases
 from agent.images.settings import BuildSettings
+from agent.images.unfinished import noting
 
 if TYPE_CHECKING:
     from agent.host import BuildRequest, ContainerHost, Credentials, ImageInfo, LineSink
@@ -43,7 +44,7 @@ def build(
     asked = _asked(request, host)
     require_fitting_bases(asked, host, log)
     with journal.effect("build", "build", request.reference):
-        return host.build(asked, output)
+        return host.build(asked, noting(output, journal))
 
 
 def _asked(request: ImageRequest, host: ContainerHost) -> BuildRequest:

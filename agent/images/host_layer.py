@@ -16,6 +16,7 @@ import msgspec
 from agent.engine.dockerfile import label_dockerfile
 from agent.errors import InputError, StorageError
 from agent.images.layer import LayerContent, LayerFile, pack_files
+from agent.images.unfinished import noting
 
 if TYPE_CHECKING:
     from agent.host import ContainerHost, ImageInfo, LineSink
@@ -43,7 +44,7 @@ def build_on_top(request: HostLayer, host: ContainerHost, journal: Effects, outp
     with tempfile.TemporaryDirectory(prefix="layer-", dir=request.work) as folder:
         _write_context(request, Path(folder))
         with journal.effect("build", "build", request.reference):
-            return host.build(BuildRequest(context=Path(folder), tags=(request.reference,)), output)
+            return host.build(BuildRequest(context=Path(folder), tags=(request.reference,)), noting(output, journal))
 
 
 def _check(request: HostLayer) -> None:

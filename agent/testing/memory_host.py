@@ -81,6 +81,10 @@ class MemoryHost:
         self._images.tag(image.id, reference)
         return image.id
 
+    def put_image(self, image: ImageInfo) -> None:
+        """Let the host have this image as it is."""
+        self._images.here[image.id] = image
+
     def add_remote_image(self, reference: str, *, labels: Mapping[str, str] | None = None) -> str:
         """Let the reference's registry have an image; its digest is returned."""
         return self._images.publish(self._made_for_us(new_image(reference, labels or {})), reference)
