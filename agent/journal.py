@@ -128,9 +128,9 @@ class Journal:
             rows = self._database.execute("SELECT * FROM runs ORDER BY number DESC").fetchall()
         return [_record(row) for row in rows]
 
-    def unfinished(self, slot: str) -> list[RunRecord]:
-        """Runs of the slot that began and never ended, or could not be undone, the newest first."""
-        return self._select("slot = ? AND state IN ('running', 'half-done')", (slot,))
+    def unfinished(self, slot: str = "") -> list[RunRecord]:
+        """Runs that began and never ended, or could not be undone, the newest first; of one slot or of all."""
+        return self._select("? IN ('', slot) AND state IN ('running', 'half-done')", (slot,))
 
     def slots(self) -> list[str]:
         """Every slot something was deployed to, the latest first."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from agent.errors import DockwrightError, SlotBusyError
 from agent.guard import guarded
 from agent.host import ContainerHost, HostAddress
 from agent.journal import Journal
@@ -17,6 +18,7 @@ from agent.lock import slot_lock
 from agent.plugins import connection
 from agent.recovery import recover
 from agent.report import Report
+from agent.workspace import sweep
 
 Guard = Callable[[], AbstractContextManager[None]]
 """Makes what is held while the old container is stopped and the new one not yet good (see `agent/guard.py`)."""
@@ -55,8 +57,24 @@ def held(place: Place, slot: str, holder: str, wait: float) -> Iterator[Guard]:
 
     who = f"{holder} (process {os.getpid()}, {_user()})"
     with slot_lock(place.home, slot, who, wait, waiting, host=place.address.url) as lock:
+        sweep(place.home)
         recover(slot, place.journal, place.connect, place.report.warning)
         yield partial(guarded, place.home, place.address, slot, lock)
+
+
+def settle(home: Path, address: HostAddress, report: Report) -> None:
+    """For commands that only look: put right what runs that died have left, in every slot that nobody holds."""
+    if not (home / "journal.db").exists():
+        return
+    with open_place(home, address, report) as place:
+        for slot in dict.fromkeys(record.slot for record in place.journal.unfinished()):
+            try:
+                with held(place, slot, "a look", wait=0):
+                    pass  # held is put right
+            except SlotBusyError:
+                continue
+            except DockwrightError as error:
+                report.warning(f"{slot}: what a run that died has left could not be put right: {error}")
 
 
 def _user() -> str:

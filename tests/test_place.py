@@ -1,6 +1,7 @@
 import getpass
 import io
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from agent.errors import HostError, SlotBusyError
 from agent.host import HostAddress
 from agent.journal import Journal, NewRun
 from agent.lock import slot_lock
-from agent.place import held, open_place
+from agent.place import held, open_place, settle
 from agent.plugins import connection
 from agent.report import Report, open_report
 from agent.testing import MemoryHost
@@ -112,3 +113,35 @@ def test_the_journal_is_closed_in_the_end(report: Report, tmp_path: Path) -> Non
         assert opened.runs() == []
     with pytest.raises(Exception, match="closed"):
         opened.runs()
+
+
+def test_a_look_puts_right_what_a_dead_run_left(tmp_path: Path, east: MemoryHost, report: Report) -> None:
+    (abandoned := tmp_path / "work" / "run-dead" / "step").mkdir(parents=True)
+    with closing(Journal(tmp_path / "journal.db", host=ADDRESS.url)) as journal:
+        journal.begin(dead_run("shop/test"))
+    settle(tmp_path, ADDRESS, report)
+    with closing(Journal(tmp_path / "journal.db", host=ADDRESS.url)) as journal:
+        assert [run.state for run in journal.runs()] == ["interrupted"]
+    assert not abandoned.exists()
+
+
+def test_a_look_leaves_a_run_alone_that_still_lives(
+    tmp_path: Path, east: MemoryHost, report: Report, said: io.StringIO
+) -> None:
+    with closing(Journal(tmp_path / "journal.db", host=ADDRESS.url)) as journal:
+        journal.begin(dead_run("shop/test"))
+        with slot_lock(tmp_path, "shop/test", "another", 0, lambda _: None, host=ADDRESS.url):
+            settle(tmp_path, ADDRESS, report)
+        assert [run.state for run in journal.runs()] == ["running"]
+    assert said.getvalue() == ""
+
+
+def test_a_look_makes_no_home(tmp_path: Path, east: MemoryHost, report: Report) -> None:
+    settle(tmp_path / "none", ADDRESS, report)
+    assert not (tmp_path / "none").exists()
+    assert east.calls == []
+
+
+def dead_run(slot: str) -> NewRun:
+    values = dict.fromkeys(("release", "project", "environment", "tenant", "step"), "")
+    return NewRun(id="Deployments-1", kind="deployment", slot=slot, host=ADDRESS.url, **values)

@@ -18,7 +18,9 @@ def ps(everything: bool, **options: Any) -> None:
     """Show what runs, and for a slot where nothing does, what ran last."""
     with reporting(options) as report:
         from agent.commands import display, running
+        from agent.place import settle
 
+        settle(home_from(options), host_from(options), report)
         found = running.running(host_from(options), everything=everything)
         report.result(running.running_lines(found), display.as_json(found))
 
