@@ -56,7 +56,8 @@ def test_a_second_run_is_told_who_holds_the_slot(tmp_path: Path) -> None:
 def test_the_lock_is_free_when_its_holder_is_killed(tmp_path: Path) -> None:
     ended(held_elsewhere(tmp_path))
     with slot_lock(tmp_path, "slot", "Deployments-8", 0, lambda _: None):
-        pass
+        (lock,) = (tmp_path / "locks").iterdir()
+        assert lock.read_text(encoding="utf-8") == "Deployments-8"
 
 
 def test_who_waits_goes_on_when_the_slot_is_free(tmp_path: Path) -> None:
@@ -77,7 +78,9 @@ def test_slots_do_not_exclude_each_other(tmp_path: Path) -> None:
         slot_lock(tmp_path, "one", "a", 0, lambda _: None),
         slot_lock(tmp_path, "two", "b", 0, lambda _: None),
     ):
-        pass
+        locks = list((tmp_path / "locks").iterdir())
+        assert sorted(lock.read_text(encoding="utf-8") for lock in locks) == ["a", "b"]
+        assert [try_lock(lock) for lock in locks] == [None, None]
 
 
 def test_a_link_in_the_place_of_the_lock_is_not_followed(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from agent.errors import ContainerError, InputError
 from agent.host import ContainerSpec, ImageInfo, Platform
 from agent.journal import Journal, NewRun
 from agent.testing import MemoryHost
+from tests.objections import objection
 
 IMAGE = "registry/shop:1"
 WINDOWS = Platform(os="windows", architecture="amd64", os_version="10.0.17763.6054")
@@ -117,7 +118,7 @@ def test_a_one_off_is_refused_before_it_is_made(tmp_path: Path) -> None:
     "text", ["", "web.json", "file://web.json", "registry://web", '{"CmsPlugins": []}', 'raw://{"CmsPlugins": []}']
 )
 def test_credential_specs_are_names_or_documents(text: str) -> None:
-    check_credential_spec(text)
+    assert objection(lambda: check_credential_spec(text)) == ""
 
 
 @pytest.mark.parametrize(

@@ -154,7 +154,10 @@ def test_dockerfile_that_needs_buildkit_gets_it_without_secrets_too(
     engine_host: ContainerHost, context: Path, dockerfile: Callable[[str], None]
 ) -> None:
     dockerfile("RUN --mount=type=cache,target=/c touch /c/x\n")
-    image = engine_host.build(BuildRequest(context=context, tags=()), lambda _line: None)
+    said: list[str] = []
+    image = engine_host.build(BuildRequest(context=context, tags=()), said.append)
+    assert engine_host.image(image.id) == image
+    assert any("touch /c/x" in line for line in said)
     engine_host.remove_image(image.id)
 
 

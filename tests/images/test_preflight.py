@@ -11,6 +11,7 @@ from agent.errors import BuildError
 from agent.host import BuildRequest, ImageInfo, Platform
 from agent.images.preflight import require_fitting_bases
 from agent.testing import MemoryHost
+from tests.objections import objection
 
 
 def windows(build: int) -> Platform:
@@ -43,7 +44,10 @@ def test_build_on_a_base_that_does_not_fit_is_refused_before_it_begins(request_w
 
 
 def test_build_on_a_base_that_fits_goes_on(request_with_base: BuildRequest) -> None:
-    require_fitting_bases(request_with_base, HostWithBase(build=26100, image=20348), lambda _text: None)
+    told: list[str] = []
+    host = HostWithBase(build=26100, image=20348)
+    assert objection(lambda: require_fitting_bases(request_with_base, host, told.append)) == ""
+    assert (host.asked, told) == ("docker.io/library/base:1", [])
 
 
 def test_registry_that_cannot_be_asked_stops_nothing(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from agent.registry.auth import basic
 from agent.registry.client import RegistryClient
 from agent.registry.transport import Origin, Request, Transport
 from tests.conftest import TestRun
+from tests.objections import objection
 from tests.registry.fake_server import Asked, Certificate, FakeServer, Reply
 
 JANE = Credentials(username="jane", password="s3cret")
@@ -27,9 +28,10 @@ def client(server: FakeServer, credentials: Credentials | None = None) -> Regist
     return RegistryClient(server.name, credentials, certificates=NOWHERE, pause=lambda _seconds: None)
 
 
-def test_real_registry_answers_a_ping(registry: str) -> None:
+def test_real_registry_answers_a_ping_and_takes_uploads(registry: str, test_run: TestRun) -> None:
     with RegistryClient(registry) as real:
-        real.ping()
+        assert objection(real.ping) == ""
+        assert real.can_write(test_run.name("writable"))
 
 
 def test_real_registry_knows_the_digest_that_the_engine_pushed(
@@ -246,7 +248,8 @@ def test_certificate_that_docker_trusts_is_trusted(
     (folder / "ca.crt").write_bytes(certificate.path.read_bytes())
     tls_server.script = lambda _asked: Reply(body=b"{}")
     with RegistryClient(tls_server.name, certificates=tmp_path) as registry:
-        registry.ping()
+        assert objection(registry.ping) == ""
+    assert {asked.path for asked in tls_server.asked} == {"/v2/"}
 
 
 def basic_registry(asked: Asked) -> Reply:

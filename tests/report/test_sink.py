@@ -35,15 +35,21 @@ def test_a_display_keeps_its_columns() -> None:
 
 
 def test_a_closed_stream_is_no_failure() -> None:
-    stream = io.StringIO()
-    stream.close()
-    Sink(stream).line("text")
+    raw, stream = a_stream("utf-8")
+    stream.detach()
+    sink = Sink(stream)
+    sink.line("text")
+    sink.line("more")
+    assert raw.getvalue() == b""
 
 
-def test_a_full_disk_is_no_failure() -> None:
-    with Path("/dev/full").open("w", encoding="utf-8") as stream:
-        Sink(stream).line("text")
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+def test_a_full_disk_is_no_failure(tmp_path: Path) -> None:
+    with Path("/dev/full").open("w", encoding="utf-8") as stream, (tmp_path / "room").open("wb") as room:
+        sink = Sink(stream)
+        sink.line("text")
+        os.dup2(room.fileno(), stream.fileno())
+        sink.line("there is room again")
+    assert (tmp_path / "room").read_text(encoding="utf-8").endswith("there is room again\n")
 
 
 def test_a_reader_that_goes_away_ends_nothing_and_leaves_no_trace(tmp_path: Path) -> None:
