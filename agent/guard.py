@@ -3,6 +3,9 @@
 The guard lives in a session of its own and holds, by inheritance, the slot's lock. Its standard input closes
 when the run dies, however it dies; then it does what the next run would do: `agent/recovery.py`. A run that
 ends in order ends its guard.
+
+Nearly all guards do nothing, while a swap is made for which somebody waits: so this module imports next to nothing,
+and what a recovery needs only then.
 """
 
 from __future__ import annotations
@@ -13,12 +16,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from agent.errors import DockwrightError
-from agent.host import HostAddress
-from agent.journal import Journal
-from agent.plugins import connect
-from agent.recovery import recover
+if TYPE_CHECKING:
+    from agent.host import HostAddress
 
 
 @contextmanager
@@ -47,8 +48,18 @@ def main(arguments: list[str]) -> int:
     """Wait for the run to die, then recover its slot. The host's password comes first on standard input."""
     home, url, slot = arguments
     password, _, _ = sys.stdin.buffer.read().partition(b"\0")
-    host = HostAddress(url=url, password=password.decode())
-    journal = Journal(Path(home) / "journal.db", host=url)
+    return _recovered(Path(home), url, slot, password.decode())
+
+
+def _recovered(home: Path, url: str, slot: str, password: str) -> int:
+    from agent.errors import DockwrightError
+    from agent.host import HostAddress
+    from agent.journal import Journal
+    from agent.plugins import connect
+    from agent.recovery import recover
+
+    host = HostAddress(url=url, password=password)
+    journal = Journal(home / "journal.db", host=url)
     try:
         recover(slot, journal, lambda: connect(host), lambda _: None)
     except DockwrightError:
