@@ -1,6 +1,8 @@
 """Runs that are killed: at every point where the journal is written, and at random times.
 
-    python -m tests.system.kills [N] [recreate | image-per-deployment | proxy | hold | rollback | run-image]
+    python -m tests.system.kills [N] [WHAT]
+
+WHAT is recreate, image-per-deployment, proxy, nginx, hold, rollback, scale or run-image.
 
 Each run is a real one, in a session of its own, and dies by SIGKILL to all of its process group; whatever it left to
 watch over the slot lives. Then one command follows, the same deployment again or the next, and everything must be as

@@ -7,25 +7,26 @@ nothing of a run that did not succeed; and a journal that tells it.
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from agent.containers import DEPLOYMENT, ROLE, SLOT, serving
 from agent.errors import InputError
-from agent.host import ContainerHost, ImageInfo
+from agent.host import ContainerHost, ContainerInfo, ImageInfo
 from agent.journal import read_runs
 from agent.lock import try_lock
 from linux.sandbox import Sandbox
 from linux.sandbox.engine_call import EngineSocket
 from linux.sandbox.install import program
-from tests.system.proxies import RunningProxy, haproxy
+from tests.system.proxies import RunningProxy, haproxy, nginx
 from tests.system.python_image import make_python_image
 from tests.system.runbook import Runbook
-from tests.system.shop import STEP, Finished, Site, free_port
+from tests.system.shop import STEP, Finished, Site, dockwright, free_port
 
 PER_DEPLOYMENT = (
     STEP.replace("step: source-image", "step: image-per-deployment")
@@ -35,6 +36,11 @@ PER_DEPLOYMENT = (
 PROXIED = STEP.replace('["127.0.0.1:#{Site.Port}:80"]', '["80"]').replace(
     "    stop-timeout",
     "    replicas: 2\n    cutover: {strategy: proxy, haproxy: '#{Socket}', backend: shop}\n    stop-timeout",
+)
+BEHIND_NGINX = PROXIED.replace(
+    "haproxy: '#{Socket}', backend: shop",
+    "nginx: '#{Include}', backend: shop, url: '#{Url}', test: [nginx, -t, -c, '#{Nginx}'], "
+    "reload: [nginx, -s, reload, -c, '#{Nginx}']",
 )
 HELD = STEP.replace("    stop-timeout", "    cutover: {strategy: hold, image: '#{Relay.Image}'}\n    stop-timeout")
 
@@ -76,6 +82,14 @@ def mortal(strategy: str, sandbox: Sandbox, host: ContainerHost, folder: Path) -
             yield MortalSite(site, rolls_back=True)
         case "proxy":
             yield from _behind_haproxy(site)
+        case "nginx":
+            yield from _behind_nginx(site)
+        case "scale":
+            for behind in _behind_haproxy(site):
+                site.run(0)
+                scaled = MortalScale(behind)
+                scaled.run(2)
+                yield scaled
         case "hold":
             site.step = HELD
             site.settings["Relay.Image"] = f"{name}-python:1"
@@ -90,12 +104,22 @@ def mortal(strategy: str, sandbox: Sandbox, host: ContainerHost, folder: Path) -
 ARTIFACT = "  artifacts: [/suite/date]\n"
 
 
-def _behind_haproxy(site: Site) -> Iterator[Mortal]:
+def _behind_haproxy(site: Site) -> Iterator[MortalSite]:
     place = site.folder / "proxy"
     place.mkdir()
     with haproxy(place, lambda name: program(name) or name) as proxy:
         site.step, site.port = PROXIED, proxy.port
         site.settings["Socket"] = proxy.settings.haproxy
+        yield MortalSite(site, replicas=2, proxy=proxy)
+
+
+def _behind_nginx(site: Site) -> Iterator[MortalSite]:
+    place = site.folder / "proxy"
+    place.mkdir()
+    with nginx(place, lambda name: program(name) or name) as proxy:
+        site.step, site.port = BEHIND_NGINX, proxy.port
+        settings = {"Include": proxy.settings.nginx, "Url": proxy.settings.url, "Nginx": f"{place}/nginx.conf"}
+        site.settings.update(settings)
         yield MortalSite(site, replicas=2, proxy=proxy)
 
 
@@ -107,6 +131,8 @@ class MortalSite:
     replicas: int = 1
     proxy: RunningProxy | None = None
     rolls_back: bool = False
+    deployed: str = ""
+    """Which deployment serves, if that does not change."""
 
     @property
     def home(self) -> Path:
@@ -126,19 +152,18 @@ class MortalSite:
         return bool(self.site.page())
 
     def faults(self, deployment: int) -> list[str]:
-        return list(self._faults(f"Deployments-{deployment}"))
+        return list(self._faults(self.deployed or f"Deployments-{deployment}"))
 
     def _faults(self, deployment: str) -> Iterator[str]:
         site = self.site
         containers = serving(site.host, site.slot)
+        yield from self._faults_of_front(containers)
         serve = [one.name for one in containers]
         if len(serve) != self.replicas or {one.labels[DEPLOYMENT] for one in containers} != {deployment}:
             yield f"{serve} serve"
         pages = {site.page() for _ in range(2 * self.replicas)}
         if any(deployment not in page for page in pages):
             yield f"the pages are {pages}, not {deployment}'s"
-        if self.proxy is not None and (led_to := _led_to(self.proxy)) != {one.addresses[0] for one in containers}:
-            yield f"the proxy leads to {led_to}, and {[(one.name, one.addresses) for one in containers]} serve"
         runs = read_runs(site.home / "journal.db", site.slot)
         if runs[0].state != "succeeded" or runs[0].id != deployment or runs[0].container not in serve:
             yield f"the journal says {runs[0].state} {runs[0].id} {runs[0].container}, and {serve} serve"
@@ -146,6 +171,39 @@ class MortalSite:
         yield from _containers_of_nobody(site, good)
         yield from _images_of_nobody(site, {name.lower() for name in good})
         yield from _open_ends(site.home, site.slot)
+
+    def _faults_of_front(self, containers: list[ContainerInfo]) -> Iterator[str]:
+        if self.proxy is not None and (led_to := _led_to(self.proxy)) != {one.addresses[0] for one in containers}:
+            yield f"the proxy leads to {led_to}, and {[(one.name, one.addresses) for one in containers]} serve"
+
+
+@dataclass(frozen=True)
+class MortalScale:
+    """A site that is scaled to and fro, from one to three and back, by two runs each time. The image stays."""
+
+    behind: MortalSite
+
+    @property
+    def home(self) -> Path:
+        return self.behind.home
+
+    def arguments(self, deployment: int) -> list[str]:
+        site = self.behind.site
+        to = str(self._wanted(deployment))
+        return ["scale", site.slot, to, "--home", str(self.home), "--host", site.sandbox.host, "--output", "json"]
+
+    def run(self, deployment: int) -> Finished:
+        return dockwright(*self.arguments(deployment))
+
+    def serves(self) -> bool:
+        return self.behind.serves()
+
+    def faults(self, deployment: int) -> list[str]:
+        scaled = replace(self.behind, replicas=self._wanted(deployment), deployed="Deployments-0")
+        return scaled.faults(deployment)
+
+    def _wanted(self, deployment: int) -> int:
+        return 1 if deployment // 2 % 2 else 3
 
 
 @dataclass(frozen=True)
@@ -181,13 +239,25 @@ class MortalRunbook:
 
 
 def _led_to(proxy: RunningProxy) -> set[str]:
-    """The addresses that get new requests: of servers that are up, and neither in maintenance nor draining."""
+    """The addresses that get new requests: of HAProxy's servers that are up, and neither in maintenance nor draining;
+    of nginx's in the file that it has been seen to have loaded.
+    """
+    if proxy.settings.nginx:
+        return _loaded(proxy)
     from agent.containers.cutover.haproxy import _exchange
 
     lines = _exchange(proxy.settings.haproxy, f"show servers state {proxy.settings.backend}").splitlines()
     header = next(line.split()[1:] for line in lines if line.startswith("#"))
     rows = [dict(zip(header, line.split(), strict=True)) for line in lines if len(line.split()) == len(header)]
     return {row["srv_addr"] for row in rows if not int(row["srv_admin_state"]) & 0x09 and row["srv_op_state"] == "2"}
+
+
+def _loaded(proxy: RunningProxy) -> set[str]:
+    from agent.containers.cutover.nginx_include import shown_words
+
+    text = Path(proxy.settings.nginx).read_text(encoding="utf-8")
+    loaded = any(word in text for word in shown_words(proxy.settings.url))
+    return set(re.findall(r"server ([\d.]+):", text)) if loaded else {"nothing that its file says"}
 
 
 def _containers_of_nobody(site: Site, good: set[str]) -> Iterator[str]:
