@@ -77,7 +77,7 @@ def test_the_list_stands_once_below_all_output(tmp_path: Path, columns: int) -> 
 
 def test_details_and_times_stand_beside_the_stage(tmp_path: Path) -> None:
     (acquire, *_) = listed(shown(tmp_path))
-    assert re.fullmatch(r" ✓ acquire +MyWebApp 1\.2\.0, 42\.6 MB +0\.\d s", acquire)
+    assert re.fullmatch(r" ✓ acquire +MyWebApp 1\.2\.0, 42\.6 MB +\d+\.\d s", acquire)
 
 
 def test_secrets_are_masked_although_lines_wrap(tmp_path: Path) -> None:
