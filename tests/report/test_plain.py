@@ -114,7 +114,7 @@ def test_times_are_as_people_say_them(tell: Tell) -> None:
     for seconds in (1.25, 9.96, 187.2, 3725.0):
         with report.stage("build"):
             clock.now += seconds
-    assert told.out[1::2] == ["    1.2 s", "    10 s", "    3 min 07 s", "    1 h 02 min"]
+    assert told.stdout.getvalue().splitlines()[1::2] == ["    1.2 s", "    10 s", "    3 min 07 s", "    1 h 02 min"]
 
 
 def test_an_answer_is_its_lines(tell: Tell) -> None:
