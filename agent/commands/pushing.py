@@ -51,7 +51,7 @@ def push(request: PushRequest, report: Report) -> None:
     own = service_files(request.home).certificate()
     with tempfile.TemporaryDirectory(prefix="dockwright-push-") as folder, ExitStack() as stack:
         clients = [
-            AgentClient(url, thumbprint, own, patience=request.patience)
+            AgentClient(url, thumbprint, own, patience=request.patience, waiting=report.warning)
             for url, thumbprint in zip(request.agents, _thumbprints(request), strict=True)
         ]
         for client in clients:

@@ -17,6 +17,7 @@ from agent.durable import replace_file
 from agent.errors import InputError
 
 YEARS = 10
+_VERSION, _UTC_TIME = 0xA0, 0x17
 _HEX = re.compile(r"[0-9a-f]{64}")
 
 
@@ -58,6 +59,19 @@ def thumbprint_of_der(der: bytes) -> str:
     return hashlib.sha256(der).hexdigest()
 
 
+def not_valid_now(der: bytes, now: datetime) -> str:
+    """Why a certificate in DER form is not valid at this moment, as the end of a sentence; "" if it is.
+
+    OpenSSL looks at the dates only where it verifies, and whoever pins a thumbprint has that switched off.
+    """
+    begin, end = _validity(der)
+    if now > end:
+        return f"expired on {end:%Y-%m-%d}, and it is {now:%Y-%m-%d %H:%M} here (UTC)"
+    if now < begin:
+        return f"is valid from {begin:%Y-%m-%d %H:%M}, and it is {now:%Y-%m-%d %H:%M} here (UTC); one clock is wrong"
+    return ""
+
+
 def parse_thumbprint(text: str) -> str:
     """A thumbprint as people write it: any case, with or without colons or blanks. SHA-256 only."""
     digits = re.sub(r"[\s:-]", "", text).lower().removeprefix("sha256")
@@ -74,6 +88,40 @@ def _read(path: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not in PEM form"
         raise InputError(f"the certificate {path} cannot be read: {reason}") from error
+
+
+def _validity(der: bytes) -> tuple[datetime, datetime]:
+    """From when and until when, from a certificate's fifth field (the fourth where it has no version)."""
+    try:
+        (_, inner), *_ = _fields(der)
+        (_, signed), *_ = _fields(inner)
+        fields = [field for field in _fields(signed) if field[0] != _VERSION]
+        begin, end = (_moment(tag, text) for tag, text in _fields(fields[3][1]))
+    except (ValueError, IndexError) as error:
+        raise InputError("this is no certificate: it does not say until when it is valid") from error
+    return begin, end
+
+
+def _fields(data: bytes) -> list[tuple[int, bytes]]:
+    """The parts of a DER value: tag and content of each."""
+    found: list[tuple[int, bytes]] = []
+    place = 0
+    while place < len(data):
+        tag, size, place = data[place], data[place + 1], place + 2
+        if size & 0x80:  # the length itself has so many bytes
+            count = size & 0x7F
+            size, place = int.from_bytes(data[place : place + count], "big"), place + count
+        found.append((tag, data[place : place + size]))
+        place += size
+    return found
+
+
+def _moment(tag: int, text: bytes) -> datetime:
+    """UTCTime has two digits for the year, which mean 1950 to 2049; GeneralizedTime has four."""
+    digits = text.decode("ascii")
+    if tag == _UTC_TIME:
+        digits = ("19" if digits >= "50" else "20") + digits
+    return datetime.strptime(digits, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
 
 
 def _make(certificate: Path, key: Path, name: str) -> None:

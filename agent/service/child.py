@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -27,7 +27,7 @@ import msgspec
 from agent.durable import replace_file
 from agent.errors import EXIT_DEFECT, DockwrightError, InputError, StorageError
 from agent.service import processes
-from agent.service.log import LogWriter
+from agent.service.log import LARGEST_LOG, LogWriter
 from agent.service.protocol import DeploymentRequest, State
 from agent.service.record import (
     CANCEL,
@@ -78,7 +78,7 @@ def main(arguments: list[str]) -> int:
         progress.state, progress.error, progress.exit_code = "failed", f"a defect in dockwright ({text})", EXIT_DEFECT
     processes.end_descendants(processes.is_guard, GUARD_SECONDS)
     progress.finished = now()
-    _write_end(folder, progress)
+    _once_there_is_room(lambda: write_progress(folder, progress))
     return 0
 
 
@@ -98,13 +98,13 @@ class _Stop:
         self._signalled = True
 
 
-def _write_end(folder: Path, progress: Progress) -> None:
+def _once_there_is_room(write: Callable[[], None]) -> None:
     """Write down how it ended; on a disk that is full, as soon as there is room."""
     for _ in range(END_ATTEMPTS):
         with suppress(StorageError):
-            return write_progress(folder, progress)
+            return write()
         time.sleep(1)
-    return write_progress(folder, progress)
+    return write()
 
 
 def _run(home: Path, folder: Path, host: str, progress: Progress, stop: _Stop) -> None:
@@ -112,7 +112,7 @@ def _run(home: Path, folder: Path, host: str, progress: Progress, stop: _Stop) -
     request = accepted.request
     with work_folder(home) as work:
         command = _command(home, host, accepted.id, request, work)
-        with LogWriter(folder / LOG, progress, lambda: write_progress(folder, progress)) as log:
+        with LogWriter(folder / LOG, progress, lambda: _note(folder, progress), _largest_log()) as log:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
             )
@@ -123,6 +123,20 @@ def _run(home: Path, folder: Path, host: str, progress: Progress, stop: _Stop) -
         progress.error = f"it took longer than {request.time_limit:g} s and was ended; what it had begun was undone"
     elif progress.state == "cancelled":
         progress.error = f"cancelled by {cancelled_by(folder) or 'the machine'}; what had begun was undone"
+
+
+def _note(folder: Path, progress: Progress) -> None:
+    """Write down how far it is. Where the disk has no room for that, it is for the run to say what it cannot do."""
+    with suppress(StorageError):
+        write_progress(folder, progress)
+
+
+def _largest_log() -> int:
+    """Bytes of a log that are kept, by DOCKWRIGHT_LARGEST_LOG."""
+    text = os.environ.get("DOCKWRIGHT_LARGEST_LOG", "")
+    if text and not (text.isascii() and text.isdigit()):
+        raise InputError(f"DOCKWRIGHT_LARGEST_LOG is '{text}'; give a number of bytes to the listener")
+    return int(text or LARGEST_LOG)
 
 
 def _state(ended_by: str, exit_code: int, *, cancelled: bool) -> State:
@@ -207,7 +221,7 @@ def _lines(process: subprocess.Popen[bytes], log: LogWriter) -> Iterator[None]:
             if gone:  # though somebody else may still hold the other end
                 break
         yield
-    log.finish()
+    _once_there_is_room(log.finish)
 
 
 def _read(descriptor: int, name: str, pieces: Pieces) -> None:

@@ -32,11 +32,20 @@ WAIT_SECONDS = 20.0
 class AgentClient:
     """One agent at `url`, known by the SHA-256 `thumbprint` of its certificate. Not for several threads at once.
 
-    `patience` is how many seconds a request is tried again while the agent cannot be reached or is busy.
+    `patience` is how many seconds a request is tried again while the agent cannot be reached or is busy; `waiting`
+    is told once why that is.
     """
 
-    def __init__(self, url: str, thumbprint: str, certificate: Certificate, *, patience: float = 60) -> None:
-        self._connection = Connection(url, thumbprint, certificate, patience=patience)
+    def __init__(
+        self,
+        url: str,
+        thumbprint: str,
+        certificate: Certificate,
+        *,
+        patience: float = 60,
+        waiting: Callable[[str], None] = lambda _line: None,
+    ) -> None:
+        self._connection = Connection(url, thumbprint, certificate, patience=patience, waiting=waiting)
         self.url = self._connection.url
 
     def capabilities(self) -> Capabilities:

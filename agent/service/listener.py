@@ -20,7 +20,7 @@ from agent.service.metrics import Counts
 from agent.service.peers import Peers
 from agent.service.poll import Poller, Polling
 from agent.service.runner import Runner
-from agent.service.tls import follow_peers, peer_context, server_config
+from agent.service.tls import peer_context, server_config
 
 Log = Callable[[str], None]
 
@@ -64,14 +64,13 @@ async def _serve(settings: Listening, log: Log) -> None:
     context = peer_context(settings.certificate, peers)
     server = _Server(server_config(build_app(service), settings.address, settings.port, context), settings, log)
     poller = _poller(settings, service, log)
-    beside = [asyncio.create_task(runner.serve()), asyncio.create_task(follow_peers(context, peers))]
+    running = asyncio.create_task(runner.serve())
     try:
         await server.serve()
     finally:
         if poller is not None:
             poller.stop()
-        for task in beside:
-            task.cancel()
+        running.cancel()
 
 
 def _poller(settings: Listening, service: Service, log: Log) -> Poller | None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 
+from agent.errors import StorageError
 from agent.report.events import Message, Output
 from agent.report.stream import Line, decode_line, encode_event
 from agent.service.record import Progress
@@ -28,19 +29,20 @@ class LogWriter:
     def __init__(
         self, path: Path, progress: Progress, changed: Callable[[], None], largest: int = LARGEST_LOG
     ) -> None:
-        self._file: BinaryIO = path.open("ab")
+        self._file = path.open("ab", buffering=0)  # what the disk does not take must not come later, in pieces
         self._progress = progress
         self._changed = changed
         self._room = largest - self._file.tell()
         self._lost = 0
+        self._why = ""
         self._rest = {"events": b"", "errors": b""}
 
     def __enter__(self) -> LogWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        with suppress(OSError):  # a log that is lost must not end what it tells of
+            os.fsync(self._file.fileno())
         self._file.close()
 
     def events(self, data: bytes) -> None:
@@ -57,15 +59,16 @@ class LogWriter:
             self._append(_wrapped(line))
 
     def finish(self) -> None:
-        """Nothing follows: keep what had no newline, and say what was left out."""
+        """Nothing follows: keep what had no newline, and say what was left out. StorageError if that has no room."""
         for name in self._rest:
             if rest := self._rest[name]:
                 self._rest[name] = b""
                 self._append(_wrapped(rest))
-        if self._lost:
-            text = f"{self._lost:,} more lines were printed, and left out: the log was full"
-            self._file.write(encode_event(Message(level="warning", text=text)).encode() + b"\n")
-        self._file.flush()
+        if self._lost and not self._write(
+            _warning(f"{self._lost:,} more lines were printed, and left out: {self._why}")
+        ):
+            raise StorageError("the disk has no room for the end of a log; free some")
+        self._lost = 0
 
     def _whole_lines(self, name: str, data: bytes) -> list[bytes]:
         *lines, rest = (self._rest[name] + data).split(b"\n")
@@ -87,15 +90,26 @@ class LogWriter:
         self._append(text.rstrip())
 
     def _append(self, line: bytes) -> None:
-        if self._lost or len(line) >= self._room:
-            if not self._lost:
-                text = "the log is full; what is printed from here on is left out"
-                self._file.write(encode_event(Message(level="warning", text=text)).encode() + b"\n")
+        if self._lost:
             self._lost += 1
-            return
-        self._room -= len(line) + 1
-        self._file.write(line + b"\n")
-        self._file.flush()
+        elif len(line) >= self._room:
+            self._write(_warning("the log is full; what is printed from here on is left out"))
+            self._lost, self._why = 1, "the log was full"
+        elif self._write(line):
+            self._room -= len(line) + 1
+        else:
+            self._lost, self._why = 1, "the disk was full"
+
+    def _write(self, line: bytes) -> bool:
+        """Whether all of the line is in the file; of one that the disk has no room for, nothing is."""
+        place = self._file.tell()
+        with suppress(OSError):
+            if self._file.write(line + b"\n") == len(line) + 1:
+                return True
+        with suppress(OSError):
+            self._file.truncate(place)
+            self._file.seek(place)
+        return False
 
 
 def read_page(path: Path, cursor: int, limit: int = PAGE_BYTES) -> tuple[list[bytes], int]:
@@ -108,6 +122,10 @@ def read_page(path: Path, cursor: int, limit: int = PAGE_BYTES) -> tuple[list[by
         return [], cursor
     end = data.rfind(b"\n", 0, limit) + 1 or data.find(b"\n") + 1
     return data[:end].split(b"\n")[:-1], cursor + end
+
+
+def _warning(text: str) -> bytes:
+    return encode_event(Message(level="warning", text=text)).encode()
 
 
 def _wrapped(line: bytes) -> bytes:

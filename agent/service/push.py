@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.bundle import STAGED, check_bundle
@@ -18,8 +19,11 @@ from agent.packages import extract, pack
 from agent.report import Report
 from agent.rolling import Standing, roll, tell
 from agent.service.client import AgentClient
-from agent.service.protocol import DeploymentRequest, DeploymentStatus, StagedPackage, is_id
+from agent.service.protocol import Capabilities, DeploymentRequest, DeploymentStatus, StagedPackage, is_id
 from agent.service.sealing import seal
+
+CLOCKS_SECONDS = 300
+"""How far two clocks may be apart before anybody is told."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +101,7 @@ def push_to_several(push: Push, clients: list[AgentClient], rolling: int, report
 def begin(push: Push, client: AgentClient, report: Report) -> DeploymentStatus:
     """Send what the agent lacks, and ask for the deployment."""
     capabilities = client.capabilities()
+    _compare_clocks(capabilities, client, report)
     for blob in push.blobs:
         client.upload(blob.path, blob.sha256, report.transfer(blob.name or "bundle"))
     sealed = seal(push.variables, capabilities.sealing_key, push.deployment, push.secret)
@@ -110,6 +115,17 @@ def begin(push: Push, client: AgentClient, report: Report) -> DeploymentStatus:
         time_limit=push.time_limit,
     )
     return client.deploy(push.deployment, request)
+
+
+def _compare_clocks(capabilities: Capabilities, client: AgentClient, report: Report) -> None:
+    """Nothing here depends on the clocks but certificates; what the logs say does, and so do people."""
+    try:
+        ahead = (datetime.fromisoformat(capabilities.time) - datetime.now(UTC)).total_seconds()
+    except (ValueError, TypeError):
+        return
+    if abs(ahead) > CLOCKS_SECONDS:
+        said = f"{abs(ahead) / 60:.0f} minutes {'ahead of' if ahead > 0 else 'behind'} ours"
+        report.warning(f"the clock of {client.url} is {said}; set one of them")
 
 
 @contextmanager

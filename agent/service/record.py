@@ -4,6 +4,7 @@
     progress.json   how far it is; written by the child, always whole
     log.jsonl       a line an event; written by the child, only ever appended to: a byte's place is a cursor
     cancel          who asked for the end of it; the child looks for it
+    child.txt       what the child says beside that: nothing, unless it cannot even begin
     claim           locked by the child for as long as it lives, so that there is never a second one
 
 The folder appears whole, by a rename: a deployment is either accepted or was never heard of.
@@ -29,6 +30,7 @@ REQUEST = "request.json"
 PROGRESS = "progress.json"
 LOG = "log.jsonl"
 CANCEL = "cancel"
+CHILD = "child.txt"
 CLAIM = "claim"
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from agent.errors import EXIT_DEFECT, EXIT_TERMINATED, DockwrightError
 from agent.service import processes
 from agent.service.deployments import Deployments
-from agent.service.record import Progress, claim, ended, read_progress
+from agent.service.record import CHILD, Progress, claim, ended, read_progress
 from agent.workspace import sweep
 
 TICK_SECONDS = 0.1
@@ -100,7 +100,7 @@ class Runner:
 
     def _start(self, folder: Path) -> None:
         command = [sys.executable, "-P", "-m", "agent.service.child", str(self._home), str(folder), self._host]
-        with (folder / "child.txt").open("ab") as errors:
+        with (folder / CHILD).open("ab") as errors:
             self._started[folder] = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -126,7 +126,7 @@ class Runner:
             if not ended(progress):
                 processes.kill_marked(folder.name, processes.is_guard)
                 sweep(self._home)
-                self._deployments.end(folder, _gone(progress))
+                self._deployments.end(folder, _gone(folder, progress))
         finally:
             os.close(held)
 
@@ -143,10 +143,23 @@ class Runner:
         return any(self._deployments.request_of(other).slot.lower() == slot for other in others)
 
 
-def _gone(progress: Progress) -> Progress:
+def _gone(folder: Path, progress: Progress) -> Progress:
+    if progress.state == "accepted":
+        progress.error = (
+            f"it could not be begun: {_last_words(folder) or 'its process ended at once'}; give it a new id"
+        )
+    else:
+        progress.error = (
+            "the process of this deployment was killed from outside; what it had begun is undone by its guard, "
+            "or by the next run on the slot"
+        )
     progress.state, progress.exit_code = "failed", EXIT_DEFECT
-    progress.error = (
-        "the process of this deployment was killed from outside; what it had begun is undone by its guard, "
-        "or by the next run on the slot"
-    )
     return progress
+
+
+def _last_words(folder: Path) -> str:
+    """The last line that the child wrote where nobody listens."""
+    with suppress(OSError):
+        lines = (folder / CHILD).read_text(encoding="utf-8", errors="replace").split("\n")
+        return next((line.strip()[:500] for line in reversed(lines) if line.strip()), "")
+    return ""

@@ -12,12 +12,14 @@ import hashlib
 import logging
 import ssl
 from contextlib import suppress
+from typing import Any
 
 import h11
 import uvicorn
 from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from agent.errors import DockwrightError
 from agent.service.certificate import Certificate
 from agent.service.peers import Peers
 
@@ -30,7 +32,6 @@ ANSWER_SECONDS = 60.0
 KEEP_ALIVE_SECONDS = 75
 CONNECTIONS = 1000
 LARGEST_HEADER = 16_384
-PEERS_SECONDS = 0.5
 
 
 def server_config(app: Starlette, address: str, port: int, context: ssl.SSLContext) -> uvicorn.Config:
@@ -58,32 +59,57 @@ def server_config(app: Starlette, address: str, port: int, context: ssl.SSLConte
 
 
 def peer_context(certificate: Certificate, peers: Peers) -> ssl.SSLContext:
-    """A server's context in which only `peers` come through the handshake."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    """A server's context in which only `peers` come through the handshake: those of that very moment."""
+    context = _PeerContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.verify_mode = ssl.CERT_REQUIRED
     context.options |= ssl.OP_NO_TICKET  # a resumed session would show no certificate
     context.num_tickets = 0
+    context.sslobject_class = _OutspokenTLS
     context.load_cert_chain(certificate.certificate, certificate.key)
-    _load(context, peers)
+    context.follow(peers)
     return context
 
 
-def _load(context: ssl.SSLContext, peers: Peers) -> None:
-    for peer in peers.all():
-        context.load_verify_locations(cadata=peer.certificate)
+class _PeerContext(ssl.SSLContext):
+    """Knows each peer who was added before the handshake. Who was revoked is refused at the next request."""
+
+    def follow(self, peers: Peers) -> None:
+        self._peers = peers
+        self._known: set[str] = set()
+        self._load()
+
+    def wrap_bio(self, *arguments: Any, **named: Any) -> ssl.SSLObject:
+        with suppress(DockwrightError, ssl.SSLError, ValueError):  # a damaged table trusts nobody new
+            self._load()
+        return super().wrap_bio(*arguments, **named)
+
+    def _load(self) -> None:
+        for peer in self._peers.all():
+            if peer.thumbprint not in self._known:
+                self.load_verify_locations(cadata=peer.certificate)
+                self._known.add(peer.thumbprint)
 
 
-async def follow_peers(context: ssl.SSLContext, peers: Peers) -> None:
-    """Who is added while we listen can connect at once; who is revoked is refused at the next request."""
-    known = {peer.thumbprint for peer in peers.all()}
-    while True:
-        await asyncio.sleep(PEERS_SECONDS)
-        with suppress(Exception):
-            added = [peer for peer in peers.all() if peer.thumbprint not in known]
-            for peer in added:
-                context.load_verify_locations(cadata=peer.certificate)
-                known.add(peer.thumbprint)
+class _OutspokenTLS(ssl.SSLObject):
+    """Tells a peer why it is refused.
+
+    asyncio hangs up when a handshake fails, and with it goes what OpenSSL had to say: that the certificate is not
+    trusted, or has expired. Asking for more bytes first makes it send that; when they come, or never do, it hangs up.
+    """
+
+    _refusal: ssl.SSLError | None = None
+
+    def do_handshake(self) -> None:
+        if self._refusal is not None:
+            raise self._refusal
+        try:
+            super().do_handshake()
+        except (ssl.SSLWantReadError, ssl.SSLSyscallError):
+            raise
+        except ssl.SSLError as error:
+            self._refusal = error
+            raise ssl.SSLWantReadError from error
 
 
 class PeerConnection(H11Protocol):

@@ -67,9 +67,11 @@ class Agent:
         allowed: tuple[Scope, ...] = scopes or ("deploy", "read", "upload")
         self.peers.add(name, certificate.pem, certificate.thumbprint, allowed, WHEN)
 
-    def start(self, *options: str) -> None:
-        """Listen; at the same port as before, if there was one."""
+    def start(self, *options: str, files: int = 0) -> None:
+        """Listen; at the same port as before, if there was one. It may have so many `files` open, if that is said."""
         command = [sys.executable, "-m", "agent.cli", "listen", "--address", f"127.0.0.1:{self.port}"]
+        if files:
+            command = ["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh", *command]
         errors = (self.folder / "listener.txt").open("a")
         self._process = subprocess.Popen(
             [*command, "--home", str(self.home), *options], stdout=subprocess.PIPE, stderr=errors, text=True
