@@ -42,7 +42,7 @@ def extract(package: Path, folder: Path, as_calamari: bool) -> None:
         from agent.report.wording import size
 
         extracted = unpack(package, folder, fidelity="calamari" if as_calamari else "full")
-        click.echo(f"{extracted.files:,} files, {size(extracted.bytes)} in {folder}")
+        click.echo(f"{_files(extracted.files)}, {size(extracted.bytes)} in {folder}")
 
 
 @click.command()
@@ -58,7 +58,11 @@ def pack(folder: Path, package_id: str, package_version: str, into: Path, signin
         from agent.report.wording import size
 
         packed = packing.pack(folder, into, package_id, package_version, signing_key)
-        click.echo(f"{packed.path}: {packed.files:,} files, {size(packed.size)}, sha256 {packed.sha256}")
+        click.echo(f"{packed.path}: {_files(packed.files)}, {size(packed.size)}, sha256 {packed.sha256}")
+
+
+def _files(count: int) -> str:
+    return f"{count:,} file{'' if count == 1 else 's'}"
 
 
 COMMANDS = (evaluate, extract, pack)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -37,6 +37,23 @@ WAIT = click.option(
 )
 
 
+RUN: Final = """\b
+Examples:
+  dockwright run shop --variables common.json --variables Test.json
+  dockwright run shop.zip --variables Test.json --host ssh://deploy@web1 --host ssh://deploy@web2 --rolling 1
+  dockwright run shop --variables Test.json --plan test.plan    only what was planned"""
+
+PLAN: Final = """\b
+Examples:
+  dockwright plan shop --variables Test.json
+  dockwright plan shop --variables Test.json --save test.plan"""
+
+ROLLBACK: Final = """\b
+Examples:
+  dockwright rollback                                           the only slot there is
+  dockwright rollback --slot projects-1/environments-1/untenanted/shop --to Deployments-73"""
+
+
 def cache_options(command: F) -> F:
     """What leaves the package cache after a good deployment."""
     keep, days, free = click.IntRange(min=-1), click.FloatRange(min=0), click.FloatRange(min=0)
@@ -51,7 +68,7 @@ def cache_options(command: F) -> F:
     return command
 
 
-@click.command()
+@click.command(epilog=RUN)
 @click.argument("bundle", type=FILE)
 @variable_options
 @several_places_options
@@ -85,7 +102,7 @@ def _run_on_each(hosts: Sequence[HostAddress], rolling: int, request: Request, r
     return run_on_each(hosts, rolling, report, lambda host, own: deployment.run(replace(request, host=host), own))
 
 
-@click.command()
+@click.command(epilog=PLAN)
 @click.argument("bundle", type=FILE)
 @variable_options
 @place_options
@@ -104,13 +121,13 @@ def plan(bundle: Path, save: Path | None, **options: Any) -> None:
         report.result(display.plan_lines(found), display.as_json(found))
 
 
-@click.command()
-@click.option("--slot", default="", help="Which slot; needed where there are several.")
+@click.command(epilog=ROLLBACK)
+@click.option("--slot", default="", help="Which slot, as `dockwright ps` names it; needed where there are several.")
 @click.option("--to", default="", metavar="DEPLOYMENT", help="Go back to this one.  [default: the last good one]")
 @WAIT
 @place_options
 def rollback(slot: str, to: str, wait: float, **options: Any) -> None:
-    """Put the previous deployment back."""
+    """Put the previous deployment back: the container that is kept, or its image by digest."""
     with reporting(options) as report:
         from agent import rollback as going_back
 

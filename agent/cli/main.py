@@ -25,6 +25,7 @@ from agent.cli import (
     trust,
 )
 from agent.cli.options import TerminatedRun, defect
+from agent.cli.sections import BEGIN, Sections
 from agent.errors import EXIT_DEFECT, EXIT_INTERRUPTED, EXIT_TERMINATED
 
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
@@ -39,7 +40,9 @@ def _version(context: click.Context, _parameter: click.Parameter, wanted: bool) 
         context.exit()
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Sections, epilog=BEGIN, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Say which one.")
 def commands() -> None:
     """Turn packages into one image per deployment, push it, and run it."""

@@ -71,7 +71,8 @@ def _place_options(command: F, *, several: bool) -> F:
             default=["unix://"] if several else "unix://",
             multiple=several,
             show_default=not several,
-            help=f"The container host.{repeat}" + ("  [default: unix://]" if several else ""),
+            help=f"The container host: unix://, npipe://, ssh://USER@HOST or winrm://USER@HOST.{repeat}"
+            + ("  [default: unix://]" if several else ""),
         ),
     ):
         command = option(command)

@@ -94,8 +94,9 @@ class PlainRenderer:
                     self._problems.line(f"  | {line}")
             case events.Succeeded(outputs=outputs, seconds=seconds):
                 self._progress.line(f"succeeded in {duration(seconds)}")
-                width = max((len(name) for name, _ in outputs), default=0)
-                for name, value in outputs:
+                given = [(name, value) for name, value in outputs if value]
+                width = max((len(name) for name, _ in given), default=0)
+                for name, value in given:
                     self._indented(f"{name:{width}}  {value}")
             case events.Answered(text=text):
                 self._progress.line(text)

@@ -185,5 +185,6 @@ def _summary(outputs: tuple[tuple[str, str], ...]) -> RenderableType:
     """Names and values; a value that does not fit goes on in the next line, so that all of it can be copied."""
     table = Table.grid(Column(style="bold", no_wrap=True), Column(overflow="fold"), padding=(0, 2))
     for name, value in outputs:
-        table.add_row(Text(name), Text(value))
+        if value:
+            table.add_row(Text(name), Text(value))
     return Padding(table, (0, 2))
