@@ -57,11 +57,13 @@ def _recovered(home: Path, url: str, slot: str, password: str) -> int:
     from agent.journal import Journal
     from agent.plugins import connect
     from agent.recovery import recover
+    from agent.workspace import sweep
 
     host = HostAddress(url=url, password=password)
     journal = Journal(home / "journal.db", host=url)
     try:
         recover(slot, journal, lambda: connect(host), lambda _: None)
+        sweep(home)
     except DockwrightError:
         return 1
     finally:
