@@ -67,7 +67,7 @@ def rollback(request: RollbackRequest, report: Report) -> Outcome:
 
 
 def chosen_slot(wanted: str, journal: Journal) -> str:
-    """The slot of that name, or without a name the only one that there is."""
+    """The slot of that name, or without a name the only one that there is; what runs to its end serves in none."""
     slots = journal.slots()
     if wanted:
         if wanted.lower() not in slots:
@@ -77,9 +77,10 @@ def chosen_slot(wanted: str, journal: Journal) -> str:
         raise InputError(
             "there is nothing to go back to: the journal knows no deployment to this host; see --host and --home"
         )
-    if len(slots) > 1:
-        raise InputError(f"several slots are in use; say which with --slot: {', '.join(slots)}")
-    return slots[0]
+    served = [slot for slot in slots if any(run.container for run in journal.runs(slot))] or slots
+    if len(served) > 1:
+        raise InputError(f"several slots are in use; say which with --slot: {', '.join(served)}")
+    return served[0]
 
 
 def _target(to: str, runs: list[RunRecord], slot: str, connected: Callable[[], ContainerHost]) -> RunRecord:

@@ -7,7 +7,7 @@ from agent.errors import InputError
 from agent.host import HostAddress
 from agent.journal import Journal, NewRun, State
 from agent.report import open_report
-from agent.rollback import RollbackRequest, rollback
+from agent.rollback import RollbackRequest, chosen_slot, rollback
 from agent.serving import serving_order
 
 HOST = "unix:///nowhere.sock"
@@ -106,3 +106,11 @@ def test_what_cannot_be_gone_back_to_is_said(
     with pytest.raises(InputError) as caught:
         rollback(request, report)
     assert expected in str(caught.value)
+
+
+def test_slots_in_which_nothing_serves_are_no_choice(history: History, tmp_path: Path) -> None:
+    values = dict.fromkeys(("release", "project", "environment", "tenant", "step"), "")
+    history.deploy("Deployments-1")
+    once = NewRun(id="RunbookRuns-1", kind="deployment", slot="once", host=HOST, **values)
+    history.journal.begin(once).finish("succeeded")
+    assert chosen_slot("", history.journal) == "slot"
