@@ -68,7 +68,8 @@ class Cancelling:
         assert first.state == "succeeded", first.error
         ends: Counter[str] = Counter()
         for _ in range(times):
-            ends[self._cancelled(chance.uniform(0, latest)).state] += 1
+            status = self._cancelled(chance.uniform(0, latest))
+            ends[f"{status.state} {f'in {status.stage}' if status.stage else 'before it began'}"] += 1
         last = self._deployed()
         assert last.state == "succeeded", last.error
         return ends

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.service.conftest import Agent
-from tests.service.cuts import pushes
+from tests.service.cuts import Pushing, commands, pushes
 
 
-def test_push_whose_every_request_is_cut_is_executed_once(agent: Agent) -> None:
-    done = pushes(agent, 1)
-    assert all(cutter.requests >= 8 and cutter.cuts >= 2 * cutter.requests for cutter in done)
+@pytest.mark.parametrize("pushing", [pushes, commands])
+def test_push_whose_every_request_is_cut_is_executed_once(agent: Agent, pushing: Pushing) -> None:
+    done = pushing(agent, 1)
+    assert all(cutter.requests >= 6 and cutter.cuts >= 3 * cutter.requests for cutter in done)
