@@ -45,6 +45,8 @@ __all__ = [
     "RunRecord",
     "SecretChange",
     "State",
+    "existing_journal",
+    "is_journal",
     "read_runs",
 ]
 
@@ -206,20 +208,40 @@ class Journal:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
-            raise StorageError(
-                f"the journal {self._path} cannot be used: {error}; see that its disk has room and is writable"
-            ) from error
+            raise StorageError(f"the journal {self._path} cannot be used: {error}; {_advice(error)}") from error
+
+
+def _advice(error: sqlite3.Error | OSError) -> str:
+    if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+        return "it is damaged: restore it, or move it away for a new one that knows nothing of earlier deployments"
+    return "see that its disk has room and is writable"
 
 
 def read_runs(path: Path, slot: str = "", limit: int = -1, host: str = "") -> list[RunRecord]:
     """The newest runs first, without making a journal where there is none; only one host's if it is given."""
-    if not path.exists():
-        return []
-    journal = Journal(path, host=host)
+    with existing_journal(path, host) as journal:
+        return journal.runs(slot, limit) if journal else []
+
+
+@contextmanager
+def existing_journal(path: Path, host: str = "") -> Iterator[Journal | None]:
+    """The journal, if there is one: none is made. StorageError if it cannot be used."""
+    journal = Journal(path, host=host) if is_journal(path) else None
     try:
-        return journal.runs(slot, limit)
+        yield journal
     finally:
-        journal.close()
+        if journal is not None:
+            journal.close()
+
+
+def is_journal(path: Path) -> bool:
+    """Whether one is there. StorageError if this user may not even look."""
+    try:
+        return path.exists()
+    except OSError as error:
+        raise StorageError(
+            f"the journal {path} cannot be looked for: {error.strerror}; choose another --home or fix its rights"
+        ) from error
 
 
 class RunEntry:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from agent.journal import Journal, PackageUse
+from agent.journal import Journal, PackageUse, existing_journal
 from agent.packages import Retention, Surplus, remove, surplus
 
 KEPT_DEPLOYMENTS = 4
@@ -48,13 +48,8 @@ class Needs:
 @contextmanager
 def open_needs(home: Path) -> Iterator[Needs]:
     """What the journal of a home says, if it has one."""
-    path = home / "journal.db"
-    journal = Journal(path) if path.exists() else None
-    try:
+    with existing_journal(home / "journal.db") as journal:
         yield Needs(journal)
-    finally:
-        if journal is not None:
-            journal.close()
 
 
 def _kept(uses: Sequence[PackageUse]) -> Iterator[PackageUse]:

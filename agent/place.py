@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
@@ -13,11 +12,12 @@ from pathlib import Path
 from agent.errors import DockwrightError, SlotBusyError
 from agent.guard import guarded
 from agent.host import ContainerHost, HostAddress
-from agent.journal import Journal
+from agent.journal import Journal, is_journal
 from agent.lock import slot_lock
 from agent.plugins import connection
 from agent.recovery import recover
 from agent.report import Report
+from agent.user import user_name
 from agent.workspace import sweep
 
 Guard = Callable[[], AbstractContextManager[None]]
@@ -55,7 +55,7 @@ def held(place: Place, slot: str, holder: str, wait: float) -> Iterator[Guard]:
     def waiting(other: str) -> None:
         place.report.info(f"waiting for {other}, which holds the slot {slot}")
 
-    who = f"{holder} (process {os.getpid()}, {_user()})"
+    who = f"{holder} (process {os.getpid()}, {user_name() or 'a user without a name'})"
     with slot_lock(place.home, slot, who, wait, waiting, host=place.address.url) as lock:
         sweep(place.home)
         recover(slot, place.journal, place.connect, place.report.warning)
@@ -64,8 +64,9 @@ def held(place: Place, slot: str, holder: str, wait: float) -> Iterator[Guard]:
 
 def settle(home: Path, address: HostAddress, report: Report) -> None:
     """For commands that only look: put right what runs that died have left, in every slot that nobody holds."""
-    if not (home / "journal.db").exists():
+    if not is_journal(home / "journal.db"):
         return
+    sweep(home)
     with open_place(home, address, report) as place:
         for slot in dict.fromkeys(record.slot for record in place.journal.unfinished()):
             try:
@@ -75,11 +76,3 @@ def settle(home: Path, address: HostAddress, report: Report) -> None:
                 continue
             except DockwrightError as error:
                 report.warning(f"{slot}: what a run that died has left could not be put right: {error}")
-
-
-def _user() -> str:
-    """A user without a name is usual in containers."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"user {os.getuid()}"

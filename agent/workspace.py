@@ -12,15 +12,21 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 
-from agent.errors import StorageError
+from agent.errors import InputError, StorageError
 from agent.lock import exclusive, try_lock
+from agent.user import user_home
 
 MEMORY = Path("/dev/shm")  # noqa: S108  where Linux has a file system in memory; folders in it are made by mkdtemp
 
 
 def default_home() -> Path:
-    """`$DOCKWRIGHT_HOME`, else `.dockwright` in the user's home."""
-    return Path(os.environ.get("DOCKWRIGHT_HOME") or Path.home() / ".dockwright")
+    """`$DOCKWRIGHT_HOME`, else `.dockwright` in the user's home. InputError if there is neither."""
+    named, home = os.environ.get("DOCKWRIGHT_HOME"), user_home()
+    if named:
+        return Path(named)
+    if home is None:
+        raise InputError("this user has no home folder; give --home, or set DOCKWRIGHT_HOME")
+    return home / ".dockwright"
 
 
 class WorkFolder:

@@ -179,12 +179,23 @@ class DefectError(DockwrightError):
 
 def defect(error: Exception, mask: Callable[[str], str]) -> DefectError:
     """The traceback goes to a file, masked; the user gets a line that says where."""
-    import tempfile
     import traceback
 
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="dockwright-defect-", suffix=".txt", delete=False, encoding="utf-8"
-    ) as file:
-        file.write(mask("".join(traceback.format_exception(error))))
+    file = _kept(mask("".join(traceback.format_exception(error))))
     text = " ".join(f"{type(error).__name__}: {error}".split())
-    return DefectError(f"a defect in dockwright ({mask(text)}); please report it with the file {file.name}")
+    where = f"with the file {file}" if file else "(set TMPDIR to a folder with room, for a file with the details)"
+    return DefectError(f"a defect in dockwright ({mask(text)}); please report it {where}")
+
+
+def _kept(details: str) -> str:
+    """The name of a new file with this text; "" where none can be made."""
+    import tempfile
+
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="dockwright-defect-", suffix=".txt", delete=False, encoding="utf-8"
+        ) as file:
+            file.write(details)
+    except OSError:
+        return ""
+    return file.name

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from agent.images.opened import OpenImage
-from agent.journal import Journal, PackageRecord, RunRecord, SecretChange
+from agent.journal import PackageRecord, RunRecord, SecretChange, existing_journal
 from agent.labels import BASE
 
 
@@ -41,20 +41,13 @@ def recorded_source(image: OpenImage, home: Path) -> RecordedImage | None:
 
 def _latest(home: Path, conditions: Sequence[Callable[[RunRecord], bool]]) -> RecordedImage | None:
     """Of the runs that meet the first condition that any meets."""
-    path = home / "journal.db"
-    if not path.exists():
-        return None
-    journal = Journal(path)
-    try:
-        runs = journal.runs()
-        fitting = (run for condition in conditions for run in runs if condition(run))
-        run = next(fitting, None)
-        if run is None:
+    with existing_journal(home / "journal.db") as journal:
+        runs = journal.runs() if journal else []
+        run = next((run for condition in conditions for run in runs if condition(run)), None)
+        if journal is None or run is None:
             return None
         return RecordedImage(
             run=run,
             packages=tuple(journal.packages(run)),
             secrets=tuple(journal.secret_changes(run)),
         )
-    finally:
-        journal.close()

@@ -21,6 +21,7 @@ from pathlib import Path
 from agent.engine.private import private_folder
 from agent.errors import HostError
 from agent.host import Credentials
+from agent.user import user_home
 
 _KEPT = ("PATH", "HOME", "USERPROFILE", "SYSTEMROOT", "TMPDIR", "TEMP", "TMP")
 _BUILT_IN_BELOW = 23
@@ -102,10 +103,10 @@ def _succeeds(command: list[str], environment: Mapping[str, str]) -> tuple[bool,
 
 def _configuration(credentials: Mapping[str, Credentials]) -> str:
     """`config.json`; plugins that the user installed for himself are still found."""
-    plugins = Path(os.path.expanduser("~/.docker/cli-plugins"))  # noqa: PTH111  never fails
-    return json.dumps(
-        {"auths": auths(credentials), "cliPluginsExtraDirs": [str(plugins)] if plugins.is_dir() else []}
-    )
+    home = user_home()
+    plugins = [str(home / ".docker" / "cli-plugins")] if home else []
+    found = [folder for folder in plugins if Path(folder).is_dir()]
+    return json.dumps({"auths": auths(credentials), "cliPluginsExtraDirs": found})
 
 
 def _server(registry: str) -> str:

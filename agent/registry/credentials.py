@@ -15,6 +15,7 @@ import msgspec
 
 from agent.errors import RegistryError
 from agent.registry.reference import DOCKER_HUB
+from agent.user import user_home
 
 if TYPE_CHECKING:
     from agent.host import Credentials
@@ -61,12 +62,14 @@ class _Answer(msgspec.Struct, rename="pascal"):
     secret: str
 
 
-def _usual_folder() -> Path:
-    named = os.environ.get("DOCKER_CONFIG")
-    return Path(named) if named else Path.home() / ".docker"
+def _usual_folder() -> Path | None:
+    named, home = os.environ.get("DOCKER_CONFIG"), user_home()
+    return Path(named) if named else home and home / ".docker"
 
 
-def _read(folder: Path) -> _Config:
+def _read(folder: Path | None) -> _Config:
+    if folder is None:
+        return _Config()
     path = folder / "config.json"
     try:
         with path.open("rb") as file:

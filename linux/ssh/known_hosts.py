@@ -17,6 +17,7 @@ from paramiko.hostkeys import HostKeyEntry
 from paramiko.ssh_exception import SSHException
 
 from agent.errors import HostError
+from agent.user import user_home
 from linux.ssh.target import Login
 
 _SYSTEM = "/etc/ssh/ssh_known_hosts"
@@ -61,7 +62,9 @@ class KnownHosts:
 
 def read_known_hosts(login: Login, file: str = "") -> KnownHosts:
     """What is known of a machine: from `file`, or from the user's own and the system's."""
-    files = [file] if file else [str(Path("~/.ssh/known_hosts").expanduser()), _SYSTEM]
+    home = user_home()
+    own = [str(home / ".ssh" / "known_hosts")] if home else []
+    files = [file] if file else [*own, _SYSTEM]
     lines = [line for path in files for line in _lines(path)]
     keys = (entry for marker, entry in lines if not marker and _is_for(login.known_name, entry))
     revoked = (entry.key for marker, entry in lines if marker == "@revoked")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from paramiko import Agent, PasswordRequiredException, PKey, Transport
@@ -13,6 +12,7 @@ from paramiko.pkey import UnknownKeyType
 from paramiko.ssh_exception import AuthenticationException, BadAuthenticationType, SSHException
 
 from agent.errors import HostError
+from agent.user import user_home
 from linux.ssh.target import Login
 
 _USUAL_TRIES = 3
@@ -79,8 +79,11 @@ def _keys(where: str, secrets: Secrets) -> Iterator[tuple[str, PKey]]:
         return
     with closing(Agent()) as agent:
         yield from (("a key of the SSH agent", key) for key in agent.get_keys())
+    home = user_home()
+    if home is None:
+        return
     for name in _USUAL_KEYS:
-        path = Path("~/.ssh", name).expanduser()
+        path = home / ".ssh" / name
         if path.is_file():
             try:
                 yield f"~/.ssh/{name}", _key(where, str(path), secrets.password)

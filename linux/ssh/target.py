@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import getpass
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal, get_args
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from agent.documents import closest
 from agent.errors import InputError
 from agent.host import HostAddress
+from agent.user import expanded, user_name
 
 Engine = Literal["auto", "api", "cli"]
 
@@ -103,15 +102,17 @@ def _split(url: str) -> SplitResult:
 def _login(url: str, parts: SplitResult) -> Login:
     if not parts.hostname or parts.password is not None:
         raise InputError(f"{url}: a jump host is given as jump=user@host or jump=user@host:2222, without a password")
-    user = unquote(parts.username or "") or getpass.getuser()
+    user = unquote(parts.username or "") or user_name()
+    if not user:
+        raise InputError(f"{url}: this user has no name to log in with; say whom you mean: ssh://USER@HOST")
     return Login(user=user, host=parts.hostname, port=parts.port or SSH_PORT)
 
 
 def _file(url: str, option: str, path: str) -> str:
-    if path and not Path(path).expanduser().is_file():
+    if path and not expanded(path).is_file():
         raise InputError(f"{url}: {option}: there is no file {path}")
     return _path(path)
 
 
 def _path(path: str) -> str:
-    return str(Path(path).expanduser()) if path else ""
+    return str(expanded(path)) if path else ""

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from agent.engine_name import engine_name
-from agent.journal import ChangeRecord, Journal, PackageRecord, RunRecord
+from agent.journal import ChangeRecord, Journal, PackageRecord, RunRecord, read_runs
 from agent.report.events import Event, Failed, Message, Output, StageDetail, StageEnded, StagesPlanned, StageStarted
 from agent.report.stream import Line, decode_line, read_event
 from agent.report.wording import duration
@@ -117,11 +117,7 @@ def detail(home: Path, deployment: str) -> Detail | None:
 
 
 def _runs(home: Path) -> list[RunRecord]:
-    path = home / "journal.db"
-    if not path.exists():
-        return []
-    with closing(Journal(path)) as journal:
-        return journal.runs(limit=1000)
+    return read_runs(home / "journal.db", limit=1000)
 
 
 def _made_of(home: Path, run: RunRecord | None) -> tuple[tuple[PackageRecord, ...], tuple[ChangeRecord, ...]]:
