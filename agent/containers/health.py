@@ -98,7 +98,7 @@ def _watch(
     bad = 0
     while (left := ends - time.monotonic()) > 0:
         time.sleep(min(left, health.interval))
-        seen = _require_up(host, good.id)
+        seen = _require_up(host, good.id, "was healthy, but then ")
         complaint = "it restarted" if seen.started != good.started else probe(seen)
         bad = bad + 1 if complaint else 0
         if bad >= health.retries or (bad and seen.started != good.started):
@@ -130,16 +130,17 @@ def _probe_for(host: ContainerHost, health: HealthSettings, ask: Ask) -> Callabl
     return probe
 
 
-def _require_up(host: ContainerHost, container: str) -> ContainerInfo:
+def _require_up(host: ContainerHost, container: str, before: str = "") -> ContainerInfo:
     seen = host.inspect(container)
     if seen is None:
         raise ContainerError(f"the container {container} is gone; something else removed it")
     if seen.running and not seen.restarts:
         return seen
     ended = f"ended with exit code {seen.exit_code}" if not seen.restarts else "keeps restarting"
-    detail = f" ({seen.error})" if seen.error else ""
+    reason = seen.error or (f"exit code {seen.exit_code}" if seen.restarts and seen.exit_code else "")
+    detail = f" ({reason})" if reason else ""
     raise ContainerError(
-        f"the container {seen.name} {ended}{detail}; its last lines are below", output=_last_words(host, seen)
+        f"the container {seen.name} {before}{ended}{detail}; its last lines are below", output=_last_words(host, seen)
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from agent.containers import SLOT, HealthSettings, Replacement, RunSettings, replace, serving
 from agent.errors import ContainerError
-from agent.host import ContainerSpec
+from agent.host import ContainerSpec, Port
 from agent.journal import Journal, NewRun, RunEntry
 from agent.testing import Behaviour, MemoryHost
 
@@ -124,6 +124,17 @@ def test_stop_that_was_cut_short_is_ended_before_the_old_container_starts_again(
         deploy(wanted(2), host, entry)
     told = [call for call in host.calls if call in (f"stop {old.id}", f"start {old.id}")]
     assert told == [f"stop {old.id}", f"stop {old.id}", f"start {old.id}"]
+
+
+def test_a_port_that_a_stranger_has_does_not_stop_the_old_one(host: MemoryHost, entry: RunEntry) -> None:
+    deploy(wanted(1), host, entry)
+    host.start(host.create(ContainerSpec(name="stranger", image=IMAGE, ports=(Port(container=80, host=9090),))).id)
+    host.calls.clear()
+    with pytest.raises(ContainerError, match="port 9090 is taken by the container stranger"):
+        deploy(wanted(2, ports=("9090:80",)), host, entry)
+    assert not any(call.startswith("stop ") for call in host.calls)
+    assert names_serving(host) == ["web-deployments-1"]
+    assert host.inspect("web-deployments-2") is None
 
 
 def test_an_interrupt_in_the_middle_puts_the_old_container_back(host: MemoryHost, entry: RunEntry) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import msgspec
@@ -11,7 +12,7 @@ from agent.containers.cutover.settings import OnFailure
 from agent.containers.cutover.shape import shape_of
 from agent.containers.health import Ask, HealthSettings, await_healthy
 from agent.containers.labels import RELAY, ROLE, RUN, SLOT
-from agent.errors import ContainerError, DockwrightError
+from agent.errors import ContainerError, DockwrightError, HostError
 from agent.host import ContainerHost, ContainerInfo, Port
 from agent.journal import Effects
 
@@ -61,15 +62,32 @@ def start(new: ContainerInfo, scene: Scene) -> None:
 def start_publishing(container: ContainerInfo, ports: tuple[Port, ...], host: ContainerHost) -> None:
     """Start one that publishes these ports; if one is taken, ContainerError names its holder."""
     try:
-        host.start(container.id)
-    except ContainerError as error:
-        for port in ports:
-            holder = host.publishing(port)
-            if holder is not None and holder.id != container.id:
-                raise ContainerError(
-                    f"port {port.host} is taken by the container {holder.name}; stop it, or publish another port"
-                ) from error
+        with _by_its_name(container):
+            host.start(container.id)
+    except ContainerError:
+        require_free(ports, host, lambda holder: holder.id == container.id)
         raise
+
+
+def require_free(ports: Sequence[Port], host: ContainerHost, ours: Callable[[ContainerInfo], bool]) -> None:
+    """ContainerError if a running container that is not one of ours publishes one of these ports."""
+    for port in ports:
+        holder = host.publishing(port) if port.host else None
+        if holder is not None and not ours(holder):
+            raise ContainerError(
+                f"port {port.host} is taken by the container {holder.name}; stop it, or publish another port"
+            )
+
+
+@contextmanager
+def _by_its_name(container: ContainerInfo) -> Iterator[None]:
+    """It is told by its id, which is nobody else's; people know it by its name."""
+    try:
+        yield
+    except (ContainerError, HostError) as error:
+        if container.id == container.name or container.id not in str(error):
+            raise
+        raise type(error)(str(error).replace(container.id, container.name), output=error.output) from error
 
 
 def judge(new: ContainerInfo, scene: Scene) -> float:
@@ -98,7 +116,7 @@ def stop(container: ContainerInfo, scene: Scene) -> None:
     """Stop one that served; it stays for a rollback."""
     scene.log(f"stopping {container.name}")
     scene.ending.add(container.name)
-    with scene.journal.effect("run", "stop", container.name):
+    with scene.journal.effect("run", "stop", container.name), _by_its_name(container):
         scene.host.stop(container.id, container.stop_timeout)
     scene.ending.remove(container.name)
 
@@ -106,16 +124,16 @@ def stop(container: ContainerInfo, scene: Scene) -> None:
 def discard(new: ContainerInfo, scene: Scene, *, kept: bool) -> None:
     """Be rid of a new one that failed: one that was kept from before is kept on."""
     if kept:
-        with scene.journal.effect("run", "halt", new.name):
+        with scene.journal.effect("run", "halt", new.name), _by_its_name(new):
             scene.host.stop(new.id, new.stop_timeout)
     else:
-        with scene.journal.effect("run", "remove", new.name):
+        with scene.journal.effect("run", "remove", new.name), _by_its_name(new):
             scene.host.remove(new.id)
 
 
 def restore(container: ContainerInfo, host: ContainerHost, journal: Effects) -> None:
     """Start a stopped predecessor again."""
-    with journal.effect("run", "restore", container.name):
+    with journal.effect("run", "restore", container.name), _by_its_name(container):
         host.start(container.id)
 
 
@@ -127,7 +145,7 @@ def put_back(old: list[ContainerInfo], scene: Scene, *, awaited: bool) -> list[C
         if seen is None:
             continue
         if seen.running and seen.name in scene.ending:
-            with scene.journal.effect("run", "end", seen.name):
+            with scene.journal.effect("run", "end", seen.name), _by_its_name(seen):
                 scene.host.stop(seen.id, seen.stop_timeout)
         if not seen.running or seen.name in scene.ending:
             restore(seen, scene.host, scene.journal)

@@ -6,8 +6,19 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from agent.containers.cutover.front import Front
-from agent.containers.cutover.scene import Scene, UnhealthyError, discard, is_good, judge, put_back, start, stop
+from agent.containers.cutover.scene import (
+    Scene,
+    UnhealthyError,
+    discard,
+    is_good,
+    judge,
+    put_back,
+    require_free,
+    start,
+    stop,
+)
 from agent.containers.cutover.shape import shape_of
+from agent.containers.labels import SLOT
 from agent.host import ContainerInfo
 
 
@@ -22,7 +33,10 @@ class StopFirst:
     def check(self) -> None:
         self.front.check(1)
 
-    def prepare(self, new: ContainerInfo) -> float:  # noqa: ARG002  it was created, and may not run yet
+    def prepare(self, new: ContainerInfo) -> float:
+        """It was created, and may not run yet. A port that a stranger has need cost nobody the old one."""
+        ports = (*self.scene.wanted_ports, *shape_of(new.labels).ports)
+        require_free(ports, self.scene.host, lambda holder: holder.labels.get(SLOT) == self.scene.slot)
         self.front.prepare()
         return 0
 
