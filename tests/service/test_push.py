@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 
 from agent.service.certificate import own_certificate
 from agent.service.protocol import FINAL
-from agent.signing import SIGNATURE, sign
+from agent.signing import SIGNATURE, make_key, sign
 from tests.patience import eventually
 from tests.service.conftest import VARIABLES, Agent
 
@@ -227,3 +228,51 @@ def test_wrong_uses_end_in_one_line(
     assert pushed.returncode == code
     assert reason in pushed.stdout + pushed.stderr
     assert "Traceback" not in pushed.stdout + pushed.stderr
+
+
+def test_bundle_signed_before_the_last_one_is_refused(agents: list[Agent], pusher: Pusher, tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    folder = bundle(agents, f"open({str(mark)!r}, 'a').write('x')")
+    older = (folder / SIGNATURE).read_bytes()
+    (folder / SIGNATURE).write_bytes(sign(folder, "pushed", agents[0].key))
+    assert pusher.push(folder, agents[0], options=("--id", "D-1")).returncode == 0
+    (folder / SIGNATURE).write_bytes(older)
+    pushed = pusher.push(folder, agents[0], options=("--id", "D-2"))
+    assert pushed.returncode == 3
+    assert "was signed before the last one" in pushed.stdout + pushed.stderr
+    assert mark.read_text() == "x"
+
+
+def _by_another_key(folder: Path) -> None:
+    make_key(folder.parent / "other.pem")
+    (folder / SIGNATURE).write_bytes(sign(folder, "pushed", folder.parent / "other.pem"))
+
+
+def _with_a_wrong_signature(folder: Path) -> None:
+    signed = json.loads((folder / SIGNATURE).read_bytes())
+    (folder / SIGNATURE).write_text(json.dumps({**signed, "signature": signed["signature"][::-1].lstrip("=") + "=="}))
+
+
+def _changed_afterwards(folder: Path) -> None:
+    (folder / "step.yaml").write_text((folder / "step.yaml").read_text() + "# changed\n")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (_by_another_key, "that no trusted key has signed|a key that is not trusted here"),
+        (_with_a_wrong_signature, "signature"),
+        (_changed_afterwards, "step.yaml"),
+    ],
+)
+def test_plugin_is_run_only_under_a_right_signature(
+    agents: list[Agent], pusher: Pusher, tmp_path: Path, change: Callable[[Path], None], reason: str
+) -> None:
+    mark = tmp_path / "mark"
+    folder = bundle(agents, f"open({str(mark)!r}, 'a').write('x')")
+    change(folder)
+    pushed = pusher.push(folder, agents[0])
+    assert pushed.returncode == 3
+    assert re.search(reason, " ".join((pushed.stdout + pushed.stderr).split()))
+    assert "Traceback" not in pushed.stdout + pushed.stderr
+    assert not mark.exists()
