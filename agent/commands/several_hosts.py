@@ -30,7 +30,8 @@ def run_on_each(
             own.success({})
         except DockwrightError as error:
             own.failure(error)
-            return Standing(place=host.url, said=f"failed: {error}", exit_code=error.exit_code)
+            reason = str(error).removeprefix(f"{host.url}: ")
+            return Standing(place=host.url, said=f"failed: {reason}", exit_code=error.exit_code)
         finally:
             own.close()
         return Standing(place=host.url, said="succeeded")

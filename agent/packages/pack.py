@@ -82,9 +82,7 @@ def _output(folder: Path, output: Path | None, id: str | None, version: str | No
     if not id or not version:
         named = parse_stem(folder.resolve().name)
         if not named:
-            raise PackageError(
-                f"the folder {folder} is not named Id.Version; name it so, or give the package's id and version"
-            )
+            raise PackageError(f"the folder {folder} is not named Id.Version; name it so, or give --id and --version")
         id, version = id or named[0], version or named[1].text  # noqa: A001
     name = file_name(id, version, ".zip")
     directory = output or Path()
