@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.engine.compatibility import isolation_lines
+from agent.engine.way import Reached
 from agent.errors import DockwrightError
 from agent.host import HostAddress
 from agent.plugins import connect
@@ -33,19 +34,28 @@ class Finding:
 
 def examine(host: HostAddress, home: Path, registry: str) -> list[Finding]:
     """Look at the engine, the home, the disk, the clock, and the registry if one is named."""
-    return [_engine(host), _home(home), _disk(home), _clock(), *(_registry(registry) if registry else ())]
+    return [*_engine(host), _home(home), _disk(home), _clock(), *(_registry(registry) if registry else ())]
 
 
-def _engine(address: HostAddress) -> Finding:
+def _engine(address: HostAddress) -> Iterator[Finding]:
     try:
         with closing(connect(address)) as host:
             platform = host.platform()
             found = f"{host.url}: {platform} containers, engine {platform.engine_version}"
             if platform.os == "windows":
                 found = "; ".join((found, *isolation_lines(platform)))
+            way = host.way if isinstance(host, Reached) else None
     except DockwrightError as error:
-        return Finding(what="engine", good=False, found=str(error), advice="start Docker, or give another --host")
-    return Finding(what="engine", good=True, found=found)
+        here = address.url.startswith(("unix:", "npipe:"))
+        advice = "start Docker, or give another --host" if here else ""  # others say themselves what to do
+        yield Finding(what="engine", good=False, found=str(error), advice=advice)
+        return
+    yield Finding(what="engine", good=True, found=found)
+    if way is not None:
+        advice = (
+            "" if way.encrypted else "others can read the traffic, secrets too: use https, or a login that encrypts"
+        )
+        yield Finding(what="connection", good=way.encrypted, found=way.text, advice=advice)
 
 
 def _home(home: Path) -> Finding:
@@ -58,12 +68,19 @@ def _home(home: Path) -> Finding:
 
 
 def _disk(home: Path) -> Finding:
-    folder = next(parent for parent in (home, *home.parents) if parent.exists())
+    folder = next(parent for parent in (home, *home.parents) if _is_there(parent))
     free = shutil.disk_usage(folder).free
     found = f"{free / 1e9:.1f} GB free at {folder}"
     if free < LOW_DISK_BYTES:
         return Finding(what="disk", good=False, found=found, advice="free some space: images and packages need it")
     return Finding(what="disk", good=True, found=found)
+
+
+def _is_there(folder: Path) -> bool:
+    try:
+        return folder.exists()
+    except OSError:  # one that this user may not look into
+        return False
 
 
 def _clock() -> Finding:

@@ -22,6 +22,7 @@ from agent.engine.networks import join, require_networks
 from agent.engine.posting import events, posted, refusal
 from agent.engine.transfer import follow_transfer
 from agent.engine.translate import checked_container, checked_image
+from agent.engine.way import Way
 from agent.errors import BuildError, ContainerError, DockwrightError, HostError, RegistryError
 from agent.host import (
     BuildRequest,
@@ -47,10 +48,18 @@ _REMOVAL_SECONDS = 30.0
 class EngineHost:
     """A ContainerHost whose engine `client` speaks to. `url` and `address` are as the Protocol says.
 
-    `hang_up` ends, with the host, what carries the client's streams.
+    `hang_up` ends, with the host, what carries the client's streams; `way` is how they are carried.
     """
 
-    def __init__(self, client: APIClient, url: str, address: str, hang_up: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        client: APIClient,
+        url: str,
+        address: str,
+        hang_up: Callable[[], None] = lambda: None,
+        way: Way | None = None,
+    ) -> None:
+        self.way = way
         self._client = client
         self._url = url
         self._address = address

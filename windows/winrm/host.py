@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from agent.engine.shell import Command
+from agent.engine.way import Way
 from agent.errors import HostError
 from agent.host import ContainerHost, HostAddress
 from windows.winrm.probe import diagnosis, dial_stdio_works
 from windows.winrm.shell import WinRMShell
-from windows.winrm.target import read
+from windows.winrm.target import Target, read
 
 DIAL = Command(arguments=("docker", "system", "dial-stdio"))
 
@@ -22,20 +23,20 @@ def connect(address: HostAddress) -> ContainerHost:
     shell = WinRMShell(target)
     try:
         if target.engine == "cli" or (target.engine == "auto" and not dial_stdio_works(shell, DIAL)):
-            return _command_line_host(shell)
-        return _engine_host(shell)
+            return _command_line_host(shell, target)
+        return _engine_host(shell, target)
     except BaseException:
         shell.close()
         raise
 
 
-def _command_line_host(shell: WinRMShell) -> ContainerHost:
+def _command_line_host(shell: WinRMShell, target: Target) -> ContainerHost:
     from agent.engine.command_line import CommandLineHost
 
-    return CommandLineHost(shell)
+    return CommandLineHost(shell, _way(target, "the docker command line"))
 
 
-def _engine_host(shell: WinRMShell) -> ContainerHost:
+def _engine_host(shell: WinRMShell, target: Target) -> ContainerHost:
     from agent.engine.api import EngineHost
     from agent.engine.client import open_client
 
@@ -43,4 +44,9 @@ def _engine_host(shell: WinRMShell) -> ContainerHost:
         client = open_client(lambda _seconds: shell.open(DIAL), where=shell.url)
     except HostError as error:
         raise diagnosis(shell, error) from error
-    return EngineHost(client, shell.url, shell.address, shell.close)
+    way = _way(target, "the engine's API through docker system dial-stdio")
+    return EngineHost(client, shell.url, shell.address, shell.close, way)
+
+
+def _way(target: Target, what: str) -> Way:
+    return Way(text=f"{what} over WinRM; {target.protection}", encrypted=target.is_encrypted)

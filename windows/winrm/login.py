@@ -38,14 +38,24 @@ def open_session(target: Target) -> Session:
     try:
         session = transport.build_session()
     except WinRMError as error:
-        extra = f"; install it with: pip install 'pywinrm[{target.login}]'" if "not installed" in str(error) else ""
-        raise HostError(f"{target.url}: cannot log in by {target.login}: {error}{extra}") from error
+        if "not installed" not in str(error):
+            raise HostError(f"{target.url}: cannot log in by {target.login}: {error}") from error
+        raise HostError(f"{target.url}: {_MISSING.get(target.login, error)}") from error
     session.proxies.clear()
     session.trust_env = False
     session.mount("https://", _Secured(target))
     if target.thumbprint:
         session.verify = False  # the thumbprint says more than an authority could
     return _with_login(session, target)
+
+
+_MISSING = {
+    "credssp": "logins by CredSSP need one more library: pip install 'pywinrm[credssp]'",
+    "kerberos": (
+        "logins by Kerberos need one more library: pip install 'pywinrm[kerberos]' (it is compiled; on Debian: "
+        "apt install gcc python3-dev libkrb5-dev)"
+    ),
+}
 
 
 def open_sealing(session: Session, target: Target) -> Encryption:

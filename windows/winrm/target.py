@@ -23,9 +23,9 @@ _SEALING = ("ntlm", "kerberos", "credssp")
 _LOGIN_NAMES = {
     "ntlm": "NTLM",
     "kerberos": "Kerberos",
-    "credssp": "CredSSP (which hands the password over to the machine)",
+    "credssp": "CredSSP (the machine gets the password)",
     "basic": "basic",
-    "certificate": "client certificate",
+    "certificate": "certificate",
 }
 
 
@@ -74,17 +74,25 @@ class Target:
         return self.seals or self.login in ("kerberos", "credssp")
 
     @property
+    def is_encrypted(self) -> bool:
+        return self.scheme == "https" or self.seals
+
+    @property
     def protection(self) -> str:
-        """How the login is made, and what keeps others from reading the traffic, for people."""
-        how = [_LOGIN_NAMES[self.login]]
-        if self.scheme == "https":
-            known = "by its thumbprint" if self.thumbprint else f"by {self.ca}" if self.ca else "by a known authority"
-            how.append(f"encrypted by TLS (https), certificate trusted {known}")
-        if self.seals:
-            how.append("messages encrypted by the login")
-        elif self.scheme == "http":
-            how.append("NOT encrypted")
-        return ", ".join(how)
+        """For people: how the login is made, and what keeps others from reading the traffic."""
+        return f"login by {_LOGIN_NAMES[self.login]} as {self._who}; {', '.join(self._covers) or 'NOT encrypted'}"
+
+    @property
+    def _who(self) -> str:
+        if self.login == "certificate":
+            return f"whoever {self.certificate} is mapped to"
+        return self.user or "whoever the ticket is for"
+
+    @property
+    def _covers(self) -> list[str]:
+        trusted = "its thumbprint" if self.thumbprint else self.ca or "a well-known authority"
+        tls = [f"encrypted by TLS, the machine's certificate trusted by {trusted}"] if self.scheme == "https" else []
+        return [*tls, *(["each message encrypted by the login"] if self.seals else [])]
 
 
 def read(address: HostAddress) -> Target:

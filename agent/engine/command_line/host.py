@@ -19,6 +19,7 @@ from agent.engine.failures import registry_refusal
 from agent.engine.networks import is_built_in, missing
 from agent.engine.shell import Shell
 from agent.engine.translate import checked_container, checked_image
+from agent.engine.way import Way
 from agent.errors import BuildError, ContainerError, HostError, RegistryError
 from agent.host import (
     BuildRequest,
@@ -43,9 +44,10 @@ T = TypeVar("T")
 
 
 class CommandLineHost:
-    """A ContainerHost whose docker program `shell` runs."""
+    """A ContainerHost whose docker program `shell` runs; `way` is how the shell is reached."""
 
-    def __init__(self, shell: Shell) -> None:
+    def __init__(self, shell: Shell, way: Way | None = None) -> None:
+        self.way = way
         self._shell = shell
         self._docker = DockerProgram(shell)
 

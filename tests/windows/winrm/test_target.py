@@ -42,8 +42,9 @@ def test_published_ports_answer_at_the_machine_or_where_the_url_says() -> None:
     assert target("winrm://u@web1?address=10.0.0.5").address == "10.0.0.5"
 
 
-def test_kerberos_needs_no_password() -> None:
+def test_kerberos_needs_no_password_and_no_user() -> None:
     assert target("winrm://u@web1?transport=kerberos", "").login == "kerberos"
+    assert target("winrm://web1?transport=kerberos", "").user == ""
 
 
 @pytest.mark.parametrize(
@@ -60,6 +61,11 @@ def test_kerberos_needs_no_password() -> None:
         ("winrm://u@web1?transport=basic&message-encryption=always", InputError, "not with basic"),
         ("winrm://u@web1?transport=certificate", InputError, "needs certificate=FILE and key=FILE"),
         ("winrm://web1?transport=certificate&scheme=http", InputError, "needs scheme=https"),
+        ("winrm://web1?transport=kerberos", InputError, "who logs in there"),
+        ("winrm://CORP%5Cu@web1?transport=kerberos", InputError, "takes a user as u or u%40REALM, not as CORP%5Cu"),
+        ("winrm://u@web1:5986?thumbprint=ab12", InputError, "SHA-256 in 64 hexadecimal digits"),
+        (f"winrm://u@web1?thumbprint={'ab' * 32}", InputError, "thumbprint is for https"),
+        (f"winrm://u@web1:5986?ca=/ca.pem&thumbprint={'ab' * 32}", InputError, "takes the place of ca"),
         ("winrm://u@web1?ca=/nowhere/ca.pem", InputError, "there is no file /nowhere/ca.pem"),
     ],
 )
@@ -72,6 +78,13 @@ def test_what_cannot_be_meant_is_refused(url: str, kind: type[DockwrightError], 
 def test_missing_password_is_told() -> None:
     with pytest.raises(HostError, match="no password for u; give it by --host-password-file"):
         target("winrm://u@web1", "")
+
+
+@pytest.mark.parametrize("password", ["two\nlines", "zero\0", "return\r"])
+def test_password_with_a_line_break_is_refused_unshown(password: str) -> None:
+    with pytest.raises(InputError, match="the password has a line break or a NUL in it") as caught:
+        target("winrm://u@web1", password)
+    assert password[:3] not in str(caught.value)
 
 
 def test_password_shows_in_no_representation() -> None:
