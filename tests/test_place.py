@@ -136,6 +136,15 @@ def test_a_look_leaves_a_run_alone_that_still_lives(
     assert said.getvalue() == ""
 
 
+def test_a_look_removes_folders_of_the_dead_though_no_run_is_open(
+    tmp_path: Path, east: MemoryHost, report: Report
+) -> None:
+    (abandoned := tmp_path / "work" / "run-dead" / "step").mkdir(parents=True)
+    Journal(tmp_path / "journal.db", host=ADDRESS.url).close()
+    settle(tmp_path, ADDRESS, report)
+    assert not abandoned.exists()
+
+
 def test_a_look_makes_no_home(tmp_path: Path, east: MemoryHost, report: Report) -> None:
     settle(tmp_path / "none", ADDRESS, report)
     assert not (tmp_path / "none").exists()
