@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli.options import defect
+from agent.cli.options import unforeseen
 from agent.errors import InputError, StorageError
 from agent.host import HostAddress
 from agent.journal import Journal, existing_journal, read_runs
@@ -80,5 +80,5 @@ def test_a_damaged_journal_is_told_from_a_full_disk(tmp_path: Path) -> None:
 
 def test_a_defect_is_told_where_its_details_find_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", "/nonexistent")
-    told = str(defect(RuntimeError("s3cret"), lambda text: text.replace("s3cret", "***")))
+    told = str(unforeseen(RuntimeError("s3cret"), lambda text: text.replace("s3cret", "***")))
     assert told.startswith("a defect in dockwright (RuntimeError: ***); please report it (set TMPDIR")

@@ -24,9 +24,9 @@ from agent.cli import (
     starting,
     trust,
 )
-from agent.cli.options import TerminatedRun, defect
+from agent.cli.options import TerminatedRun, unforeseen
 from agent.cli.sections import BEGIN, Sections
-from agent.errors import EXIT_DEFECT, EXIT_INTERRUPTED, EXIT_TERMINATED
+from agent.errors import EXIT_INTERRUPTED, EXIT_TERMINATED
 
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
 """Importing makes many objects and no garbage; with Python's own 700, looking for it takes a tenth of the time."""
@@ -69,6 +69,7 @@ for module in (
 def main() -> None:
     """Run the command line and end the process with the right exit code."""
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
+    _open_closed_streams()
     signal.signal(signal.SIGTERM, _terminate)
     try:
         commands.main(standalone_mode=False)
@@ -80,13 +81,28 @@ def main() -> None:
     except TerminatedRun:
         sys.exit(EXIT_TERMINATED)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _abandon_output()
         sys.exit(1)
     except Exception as error:
-        click.echo(f"dockwright: {defect(error, str)}", err=True)
-        sys.exit(EXIT_DEFECT)
+        failure = unforeseen(error, str)
+        click.echo(f"dockwright: {failure}", err=True)
+        _abandon_output()
+        sys.exit(failure.exit_code)
     finally:
         gc.freeze()  # what is left ends with the process; Python would look through all of it three times
+
+
+def _open_closed_streams() -> None:
+    """A process that was started with one of them closed would give its number to the next file that it opens."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)  # the lowest that is free, which is the stream's own
+            setattr(sys, name, os.fdopen(nowhere, mode, encoding="utf-8", closefd=False))
+
+
+def _abandon_output() -> None:
+    """What still waits to be written goes nowhere, or the interpreter would fail at it once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> None:

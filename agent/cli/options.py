@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from agent.errors import EXIT_DEFECT, DockwrightError, InputError
+from agent.errors import EXIT_DEFECT, DockwrightError, InputError, StorageError
 
 if TYPE_CHECKING:
     from agent.host import HostAddress
@@ -22,6 +23,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 FILE = click.Path(path_type=Path)
 HOST_PASSWORD = "DOCKWRIGHT_HOST_PASSWORD"  # noqa: S105  the variable's name
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 OUTPUTS = click.Choice(["auto", "plain", "octopus", "json", "events"])
 
 
@@ -143,8 +145,9 @@ def reporting(options: dict[str, Any]) -> Iterator[Report]:
         report.failure(error)
         sys.exit(error.exit_code)
     except Exception as error:
-        report.failure(defect(error, report.masker.mask))
-        sys.exit(EXIT_DEFECT)
+        failure = unforeseen(error, report.masker.mask)
+        report.failure(failure)
+        sys.exit(failure.exit_code)
     finally:
         report.close()
 
@@ -177,7 +180,15 @@ class DefectError(DockwrightError):
     exit_code = EXIT_DEFECT
 
 
-def defect(error: Exception, mask: Callable[[str], str]) -> DefectError:
+def unforeseen(error: Exception, mask: Callable[[str], str]) -> DockwrightError:
+    """What no code expected. A disk may be full anywhere, which is no defect."""
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        what = error.filename or "what a command writes"
+        return StorageError(f"{what} cannot be written: {error.strerror}; make room there, or choose another place")
+    return _defect(error, mask)
+
+
+def _defect(error: Exception, mask: Callable[[str], str]) -> DefectError:
     """The traceback goes to a file, masked; the user gets a line that says where."""
     import traceback
 
