@@ -7,6 +7,7 @@ import re
 import ssl
 import urllib.parse
 from collections.abc import Callable, Iterator
+from ctypes.util import find_library
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Error, Page, Response, 
 
 from agent.journal import Journal, NewRun
 from agent.service.certificate import Certificate, own_certificate
+from linux.sandbox.install import can_install, install
 from tests.service.conftest import Agent
 
 pytestmark = pytest.mark.system
@@ -23,6 +25,8 @@ SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-backgr
 
 @pytest.fixture(scope="module")
 def browser(tool: Callable[[str], str]) -> Iterator[Browser]:
+    if find_library("atomic") is None and can_install():
+        install(["libatomic1"], say=lambda _line: None)  # what drives the browser loads it
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=tool("chromium"), args=SWITCHES)
         yield chromium
