@@ -27,6 +27,7 @@ from agent.service.protocol import DEFAULT_PORT, Problem
 CALL_SECONDS = 30.0
 REFUSAL_SECONDS = 0.5
 _NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "PACKET_LENGTH_TOO_LONG"})
+_BY_STATUS = {403: "we may not do this there; see dockwright trust list on it"}
 _RETRIED = frozenset({408, 429, 502, 503, 504})
 
 T = TypeVar("T")
@@ -166,8 +167,8 @@ class Connection:
             return response.status, data
         try:
             problem = msgspec.json.decode(data, type=Problem).error
-        except msgspec.DecodeError:
-            problem = f"it answers {response.status}"
+        except msgspec.DecodeError:  # some answers have no body
+            problem = _BY_STATUS.get(response.status, f"it answers {response.status}")
         offset = response.headers.get("Upload-Offset", "")
         raise RefusedError(f"{self.url}: {problem}", response.status, int(offset) if offset.isdigit() else None)
 
@@ -221,7 +222,7 @@ def _address(url: str) -> tuple[str, int]:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port or DEFAULT_PORT
     except ValueError as error:
-        raise InputError(f"{url}: an agent is given as https://HOST:PORT ({error})") from error
+        raise InputError(f"{url}: an agent is given as https://HOST:PORT, the port being up to 65535") from error
     given_otherwise = parts.username or parts.path.strip("/") or parts.query or parts.fragment
     if parts.scheme != "https" or not host or given_otherwise:
         raise InputError(f"{url}: an agent is given as https://HOST:PORT")
@@ -236,7 +237,8 @@ def _retry_after(response: http.client.HTTPResponse) -> float:
 def _unreachable(url: str, error: Exception) -> str:
     if isinstance(error, http.client.RemoteDisconnected | ConnectionResetError):
         return f"{url} hangs up: it is restarting, or does not trust this certificate; see dockwright trust"
-    return f"{url} cannot be reached: {error or type(error).__name__}; see its address, and that it listens"
+    reason = (error.strerror if isinstance(error, OSError) else "") or str(error) or type(error).__name__
+    return f"{url} cannot be reached: {reason}; see its address, and that it listens"
 
 
 def _not_trusted(url: str, own: Certificate, reason: str) -> str:

@@ -17,6 +17,7 @@ from agent.bundle import STAGED, check_bundle
 from agent.errors import DockwrightError, HostError, InputError
 from agent.packages import extract, pack
 from agent.report import Report
+from agent.report.masking import MASK
 from agent.rolling import Standing, roll, tell
 from agent.service.client import AgentClient
 from agent.service.protocol import Capabilities, DeploymentRequest, DeploymentStatus, StagedPackage, is_id
@@ -87,7 +88,9 @@ def prepare(bundle: Path, work: Path) -> tuple[Blob, ...]:
 
 def push_to_one(push: Push, client: AgentClient, report: Report) -> Pushed:
     """Push, and show what happens as if it happened here."""
-    begin(push, client, report)
+    known = begin(push, client, report)
+    if known.completed:
+        _tell_of_before(known, client, report)
     for event in client.follow(push.deployment):
         report.relay(event)
     return _ended(client, push)
@@ -115,6 +118,15 @@ def begin(push: Push, client: AgentClient, report: Report) -> DeploymentStatus:
         time_limit=push.time_limit,
     )
     return client.deploy(push.deployment, request)
+
+
+def _tell_of_before(known: DeploymentStatus, client: AgentClient, report: Report) -> None:
+    """What was done in full before has no log any more, and its outputs are wanted all the same."""
+    report.info(f"{known.id} {known.state} on {client.url} at {known.finished}; nothing is left to do")
+    outputs = {name: value for name, value in known.outputs.items() if value != MASK}
+    for name, value in outputs.items():
+        report.set_variable(name, value)
+    report.success(outputs)
 
 
 def _compare_clocks(capabilities: Capabilities, client: AgentClient, report: Report) -> None:

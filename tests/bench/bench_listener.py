@@ -6,11 +6,13 @@ Uploads are measured beside `curl` to a plain nginx on the same disk, in turns.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import socket
 import statistics
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -20,7 +22,8 @@ from pathlib import Path
 
 from agent.report.events import Message
 from agent.service.client import AgentClient
-from tests.service.conftest import Agent
+from agent.signing import SIGNATURE, sign
+from tests.service.conftest import VARIABLES, Agent
 
 SIZE = 60_000_000
 ROUNDS = 5
@@ -41,6 +44,7 @@ def main() -> None:
         try:
             print(f"listener after 1,000 requests: {_memory(agent):.1f} MB (at most 40 MB)", flush=True)
             _uploads(agent, Path(folder))
+            _unchanged_push(agent, Path(folder))
             _first_line(agent)
         finally:
             agent.close()
@@ -79,6 +83,26 @@ def _uploads(agent: Agent, folder: Path) -> None:
         f"{plain / mine:.2f} of its speed (at least 0.33)"
     )
     print(f"the same 60 MB again: {count[0]:,} bytes sent (at most 20,000)", flush=True)
+
+
+def _unchanged_push(agent: Agent, folder: Path) -> None:
+    """All that `dockwright push` sends, TLS and waiting for the log included, where the agent has everything."""
+    agent.bundle("report.info('deployed')", "pushed")
+    bundle = folder / "agent" / "pushed"
+    (bundle / "packages").mkdir()
+    (bundle / "packages" / "App.1.0.0.zip").write_bytes(os.urandom(SIZE))
+    (bundle / SIGNATURE).write_bytes(sign(bundle, "pushed", agent.key))
+    (folder / "variables.json").write_text(json.dumps(VARIABLES), encoding="utf-8")
+    shutil.copytree(agent.own.certificate.parent, folder / "pusher" / "service")
+    sent: list[int] = []
+    for number in range(2):
+        with _counted(agent.port) as (port, count):
+            words = [sys.executable, "-m", "agent.cli", "push", str(bundle), "--id", f"Pushed-{number}"]
+            words += ["--agent", f"https://127.0.0.1:{port}", "--agent-thumbprint", agent.thumbprint]
+            words += ["--variables", str(folder / "variables.json"), "--home", str(folder / "pusher")]
+            subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
+        sent += count
+    print(f"a push of a 60 MB bundle sent {sent[0]:,} bytes; unchanged, {sent[1]:,} (at most 20,000)", flush=True)
 
 
 def _first_line(agent: Agent) -> None:

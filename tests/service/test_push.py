@@ -93,6 +93,26 @@ def test_same_push_again_runs_nothing_and_tells_the_same(agents: list[Agent], pu
     assert mark.read_text() == "x"
 
 
+def test_push_that_was_done_before_says_so_and_has_its_outputs(agents: list[Agent], pusher: Pusher) -> None:
+    folder = bundle(agents, "report.info('done here')")
+    assert pusher.push(folder, agents[0]).returncode == 0
+    again = pusher.push(folder, agents[0])
+    assert again.returncode == 0
+    told = " ".join(again.stdout.split())
+    assert "Deployments-1 succeeded on" in told
+    assert "nothing is left to do" in told
+    assert "Answer 42" in told
+    assert "done here" not in told
+
+
+def test_one_who_may_only_read_is_told_so(agents: list[Agent], pusher: Pusher) -> None:
+    agents[0].peers.revoke("pusher")
+    agents[0].trust(pusher.own, "read", name="pusher")
+    pushed = pusher.push(bundle(agents, "pass"), agents[0])
+    assert pushed.returncode == 10
+    assert "we may not do this there; see dockwright trust list on it" in pushed.stdout + pushed.stderr
+
+
 def test_packages_that_the_agent_has_are_not_sent_again(agents: list[Agent], pusher: Pusher) -> None:
     folder = bundle(agents, "report.info(','.join(p.name for p in context.packages) or 'none')")
     (folder / "packages").mkdir()
@@ -204,6 +224,7 @@ def test_secrets_of_the_variables_are_nowhere_on_the_agent(agents: list[Agent], 
         ((), 3, "no agent is given"),
         (("--agent", "http://x", "--agent-thumbprint", "ab" * 32), 3, "an agent is given as https://HOST:PORT"),
         (("--agent", "https://u:p@x", "--agent-thumbprint", "ab" * 32), 3, "an agent is given as https://HOST:PORT"),
+        (("--agent", "https://x:99999", "--agent-thumbprint", "ab" * 32), 3, "the port being up to 65535"),
         (("--agent", "https://127.0.0.1:1", "--agent-thumbprint", "ab" * 20), 3, "SHA-1 thumbprint"),
         (("--agent", "https://127.0.0.1:1"), 3, "needs its --agent-thumbprint"),
         (
