@@ -224,7 +224,13 @@ class HostAddress:
 
 
 class ContainerHost(Protocol):
-    """A container engine somewhere. Names and ids are interchangeable where a container is named."""
+    """A container engine somewhere. Names and ids are interchangeable where a container is named.
+
+    A kind of host of one's own is a function `connect(address: HostAddress) -> ContainerHost`, registered in the
+    entry point group `dockwright.hosts` under the scheme of its URLs. Connecting fails with HostError if the
+    engine cannot be reached, and so may every call. What a call on a container or image raises beyond that stands
+    with it; a library's own errors never come through. `agent/testing` has a host in memory, which behaves alike.
+    """
 
     @property
     def url(self) -> str:
@@ -236,28 +242,45 @@ class ContainerHost(Protocol):
         """The name or IP under which published ports answer, seen from the agent."""
         ...
 
-    def platform(self) -> Platform: ...
+    def platform(self) -> Platform:
+        """What its engine runs. It is asked for often, and does not change."""
+        ...
 
     def image(self, reference: str) -> ImageInfo | None:
         """The image of that id or reference if the host has it; nothing is pulled."""
         ...
 
-    def images(self, labels: Mapping[str, str]) -> list[ImageInfo]: ...
+    def images(self, labels: Mapping[str, str]) -> list[ImageInfo]:
+        """All images that carry these labels; an empty value asks for the key only."""
+        ...
 
-    def pull(self, reference: str, credentials: Credentials | None, progress: ByteProgress) -> ImageInfo: ...
+    def pull(self, reference: str, credentials: Credentials | None, progress: ByteProgress) -> ImageInfo:
+        """Fetch a tag, or a digest, whether or not it is there already. RegistryError if it cannot be had.
+
+        Nobody's credentials are used but those that are given, and they stay nowhere.
+        """
+        ...
 
     def build(self, request: BuildRequest, output: LineSink) -> ImageInfo:
-        """Build; each line the engine prints goes to `output`. BuildError names instruction and line."""
+        """Build; each line the engine prints goes to `output`. BuildError names instruction and line.
+
+        Tags and labels are there when the image is whole, never before.
+        """
         ...
 
     def push(self, reference: str, credentials: Credentials | None, progress: ByteProgress) -> str:
-        """Push and return the manifest's digest (`sha256:…`)."""
+        """Push and return the manifest's digest (`sha256:…`). RegistryError if the registry does not take it."""
         ...
 
-    def tag(self, image: str, reference: str) -> None: ...
+    def tag(self, image: str, reference: str) -> None:
+        """Give an image one more name, taken from another image if need be. BuildError if there is no such image."""
+        ...
 
     def remove_image(self, reference: str) -> None:
-        """Remove the reference (and the image with its last one); one that is not there is fine."""
+        """Remove the reference (and the image with its last one); one that is not there is fine.
+
+        ContainerError if a container, running or not, needs it.
+        """
         ...
 
     def find(self, labels: Mapping[str, str]) -> list[ContainerInfo]:
@@ -268,11 +291,20 @@ class ContainerHost(Protocol):
         """The running container that publishes this host port, if any."""
         ...
 
-    def inspect(self, container: str) -> ContainerInfo | None: ...
+    def inspect(self, container: str) -> ContainerInfo | None:
+        """The container as it is now, or None if there is none such."""
+        ...
 
-    def create(self, spec: ContainerSpec) -> ContainerInfo: ...
+    def create(self, spec: ContainerSpec) -> ContainerInfo:
+        """Create a container, which does not run yet; nothing is pulled.
 
-    def start(self, container: str) -> None: ...
+        ContainerError if the image is not there, the name is taken, or a network does not exist.
+        """
+        ...
+
+    def start(self, container: str) -> None:
+        """Start it; one that runs is fine. ContainerError if it is not there, or its port is taken."""
+        ...
 
     def stop(self, container: str, timeout: int) -> None:
         """Ask it to end, and kill it after `timeout` seconds; one that does not run is fine."""
@@ -291,7 +323,7 @@ class ContainerHost(Protocol):
         ...
 
     def copy_out(self, container: str, path: str) -> Iterator[bytes]:
-        """The file or folder as chunks of a tar stream."""
+        """The file or folder as chunks of a tar stream. ContainerError if there is no such path."""
         ...
 
     def copy_in(self, container: str, path: str, archive: Iterable[bytes]) -> None:

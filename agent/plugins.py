@@ -39,7 +39,8 @@ def load_step(name: str, plugin: Path | None = None) -> Step:
 def connect(address: HostAddress) -> ContainerHost:
     """The container host behind a URL such as `unix:///var/run/docker.sock`, by the URL's scheme.
 
-    What is registered under a scheme takes the whole address, and gives a ContainerHost.
+    What is registered under a scheme takes the whole HostAddress, and gives a ContainerHost. HostError if no kind of
+    host has that scheme, and whatever connecting fails with.
     """
     scheme, separator, _ = address.url.partition("://")
     point = _find(HOSTS, scheme) if separator else None

@@ -10,7 +10,7 @@ import msgspec
 from agent.commands.doctor import Finding
 from agent.engine_name import engine_name
 from agent.journal import RunRecord
-from agent.plan import Plan, PlannedContainer
+from agent.plan import Plan, PlannedContainer, PlannedPackage
 from agent.report.wording import size
 
 
@@ -24,16 +24,11 @@ def plan_lines(plan: Plan) -> list[str]:
     return [
         f"Plan for {plan.deployment} in {plan.slot} on {plan.host}",
         "",
-        "Packages",
-        *(
-            f"  {package.id} {package.version}  {size(package.size)}  sha256 {package.sha256}"
-            for package in plan.packages
-        ),
-        "",
+        *(["Packages", *map(_package_line, plan.packages), ""] if plan.packages else []),
         *_file_lines(plan),
         "",
         *(["Hooks", *(f"  {name} runs on this machine" for name in plan.hooks), ""] if plan.hooks else []),
-        *(_image_lines(plan) if plan.image else ("Folder", f"  {plan.way}")),
+        *(_image_lines(plan) if plan.image else ["Folder", f"  {plan.way}"] if plan.way else []),
     ]
 
 
@@ -71,6 +66,10 @@ def _image_lines(plan: Plan) -> Iterator[str]:
     yield ""
     yield "Container"
     yield from _container_lines(plan.container)
+
+
+def _package_line(package: PlannedPackage) -> str:
+    return f"  {package.id} {package.version}  {size(package.size)}  sha256 {package.sha256}"
 
 
 def _file_lines(plan: Plan) -> Iterator[str]:

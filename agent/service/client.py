@@ -1,4 +1,9 @@
-"""A typed client of an agent, for `dockwright push` and for a deployment server to embed."""
+"""A typed client of an agent, for `dockwright push` and for a deployment server to embed.
+
+The order of a deployment: `capabilities` (whose key the variables are sealed to, see `agent/service/sealing.py`),
+`upload` each file, `deploy`, `follow`, `status`, `complete`. After a lost connection begin anywhere: each may be
+asked again and does no harm.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +38,9 @@ class AgentClient:
     """One agent at `url`, known by the SHA-256 `thumbprint` of its certificate. Not for several threads at once.
 
     `patience` is how many seconds a request is tried again while the agent cannot be reached or is busy; `waiting`
-    is told once why that is.
+    is told once why that is. Every method fails with HostError if the agent stays away or shows another
+    certificate, and with RefusedError, which has the HTTP status, if it does not do what was asked: 403 where
+    it does not trust the `certificate` (so far), 404 for a deployment that it does not know.
     """
 
     def __init__(
@@ -49,13 +56,16 @@ class AgentClient:
         self.url = self._connection.url
 
     def capabilities(self) -> Capabilities:
-        """What the agent is and takes."""
+        """What the agent is and takes, and the key that variables are sealed to."""
         return self._connection.answer("GET", "/v1/capabilities", Capabilities)
 
     def upload(
         self, path: Path, sha256: str, progress: Callable[[int, int], None] = lambda _done, _total: None
     ) -> int:
-        """Send a file unless the agent has it; goes on where an earlier upload was cut. The bytes that were sent."""
+        """Send a file unless the agent has it; goes on where an earlier upload was cut. The bytes that were sent.
+
+        `sha256` in hex is the file's, and its name from then on; `progress` is told (bytes there, bytes in all).
+        """
         if self._connection.ask("HEAD", f"/v1/blobs/{sha256}", accepted=(200, 404))[0] == 200:
             return 0
         size = path.stat().st_size
@@ -73,7 +83,10 @@ class AgentClient:
         return sent
 
     def deploy(self, deployment: str, request: DeploymentRequest) -> DeploymentStatus:
-        """Ask for a deployment. Asking again with the same id and request changes nothing."""
+        """Ask for a deployment. Asking again with the same id and request changes nothing.
+
+        `deployment` is the server's id for it, `Deployments-75`. RefusedError, 409, for another request of this id.
+        """
         return self._connection.answer("PUT", _path(deployment), DeploymentStatus, msgspec.json.encode(request))
 
     def status(self, deployment: str) -> DeploymentStatus:
@@ -85,13 +98,17 @@ class AgentClient:
         return self._connection.answer("GET", "/v1/deployments", list[DeploymentStatus])
 
     def log(self, deployment: str, after: int = 0, wait: float = 0) -> LogPage:
-        """A page of the log; waits so many seconds for something to come."""
+        """A page of the log from the cursor `after`; waits so many seconds for something to come.
+
+        The next page is after `LogPage.next`.
+        """
         return self._connection.answer(
             "GET", f"{_path(deployment)}/log?after={after}&wait={wait:g}", LogPage, wait=wait
         )
 
     def follow(self, deployment: str, after: int = 0) -> Iterator[Event]:
-        """Every event from a cursor on, as it comes, until the deployment has ended."""
+        """Every event from a cursor on, as it comes, until the deployment has ended; kinds that are not known are
+        left out, as those of a newer agent may be."""
         cursor = after
         while True:
             page = self.log(deployment, cursor, WAIT_SECONDS)
@@ -113,6 +130,7 @@ class AgentClient:
         return self._connection.answer("POST", f"{_path(deployment)}/complete", DeploymentStatus)
 
     def close(self) -> None:
+        """Hang up; what runs goes on. The next request would connect anew."""
         self._connection.close()
 
     def _append(self, state: Upload, piece: bytes) -> Upload:
