@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.errors import InputError
-from agent.service.certificate import Certificate, own_certificate
+from agent.service.certificate import Certificate, der_of, not_valid_now, own_certificate
 from agent.service.peers import SCOPES, Peer, Peers, Scope
 from agent.service.sealing import public_key
 from agent.signing import Signer, Signers
@@ -41,7 +41,10 @@ def add(home: Path, name: str, certificate: Path, thumbprint: str, scopes: str) 
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not in PEM form"
         raise InputError(f"the certificate {certificate} cannot be read: {reason}") from error
-    when = datetime.now(UTC).isoformat(timespec="seconds")
+    now = datetime.now(UTC)
+    if reason := not_valid_now(der_of(pem), now):
+        raise InputError(f"the certificate {certificate} {reason}; let the other side make a new one")
+    when = now.isoformat(timespec="seconds")
     return service_files(home).peers.add(checked_name(name), pem, thumbprint, parse_scopes(scopes), when)
 
 
@@ -57,7 +60,9 @@ def parse_scopes(text: str) -> tuple[Scope, ...]:
 
 def own_lines(own: Certificate) -> list[str]:
     """Our thumbprint, and what the other side needs."""
-    return [f"thumbprint   {own.thumbprint}", f"certificate  {own.certificate}"]
+    reason = not_valid_now(own.der, datetime.now(UTC))
+    trouble = [f"it {reason}; remove it and its key, and ask again for a new one"] if reason else []
+    return [f"thumbprint   {own.thumbprint}", f"certificate  {own.certificate}", *trouble]
 
 
 def peer_lines(peers: tuple[Peer, ...]) -> list[str]:
@@ -65,7 +70,13 @@ def peer_lines(peers: tuple[Peer, ...]) -> list[str]:
     if not peers:
         return ["nobody is trusted yet; add somebody with dockwright trust add"]
     width = max(len(peer.name) for peer in peers)
-    return [f"{peer.name:<{width}}  {peer.thumbprint}  {','.join(peer.scopes)}" for peer in peers]
+    now = datetime.now(UTC)
+    return [f"{peer.name:<{width}}  {peer.thumbprint}  {','.join(peer.scopes)}{_dates(peer, now)}" for peer in peers]
+
+
+def _dates(peer: Peer, now: datetime) -> str:
+    reason = not_valid_now(der_of(peer.certificate), now)
+    return f"  ({reason})" if reason else ""
 
 
 def signers(home: Path) -> Signers:

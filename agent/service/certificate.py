@@ -2,6 +2,9 @@
 
 A self-signed certificate says nothing by itself; its SHA-256 thumbprint, compared by people, does (as Tentacle,
 which uses SHA-1). It is made for ten years, because OpenSSL refuses an expired certificate even when pinned.
+
+Its dates are all that depends on the clocks of the two sides: it is valid from a day before it was made, so that
+clocks which are less than a day apart do no harm; where they are further apart both sides refuse, and say why.
 """
 
 from __future__ import annotations
@@ -30,6 +33,10 @@ class Certificate:
     pem: str
     thumbprint: str
 
+    @property
+    def der(self) -> bytes:
+        return der_of(self.pem)
+
 
 def own_certificate(folder: Path, name: str) -> Certificate:
     """The certificate in `folder`, made for `name` if there is none yet. The key is readable by its owner only."""
@@ -49,8 +56,13 @@ def read_certificate(certificate: Path, key: Path) -> Certificate:
 
 def thumbprint(pem: str) -> str:
     """SHA-256 over the certificate's DER form, as 64 hexadecimal digits in lower case."""
+    return thumbprint_of_der(der_of(pem))
+
+
+def der_of(pem: str) -> bytes:
+    """The certificate's bytes. InputError if the text is none."""
     try:
-        return thumbprint_of_der(ssl.PEM_cert_to_DER_cert(pem.strip()))
+        return ssl.PEM_cert_to_DER_cert(pem.strip())
     except ValueError as error:
         raise InputError("this is no certificate in PEM form; it begins with -----BEGIN CERTIFICATE-----") from error
 

@@ -109,16 +109,12 @@ class Doorway:
 
     async def _welcome(self, connection: socket.socket) -> None:
         """The handshake, and a place within."""
-        try:
-            with suppress(OSError):
-                _, protocol = await asyncio.get_running_loop().connect_accepted_socket(
-                    self._make, connection, ssl=self._context, ssl_handshake_timeout=HANDSHAKE_SECONDS
-                )
-                if len(self._inside) > self._most_inside and not self._send_away_idlest(protocol):
-                    protocol.transport.abort()
-        except asyncio.CancelledError:
-            connection.close()
-            raise
+        with suppress(OSError):
+            _, protocol = await asyncio.get_running_loop().connect_accepted_socket(
+                self._make, connection, ssl=self._context, ssl_handshake_timeout=HANDSHAKE_SECONDS
+            )
+            if len(self._inside) > self._most_inside and not self._send_away_idlest(protocol):
+                protocol.transport.abort()
 
     def _send_away_slowest(self) -> None:
         """The handshake that has taken longest is given up."""

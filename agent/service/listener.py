@@ -7,13 +7,14 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import uvicorn
 
 from agent.service.app import Service, build_app
 from agent.service.blobs import Blobs
-from agent.service.certificate import Certificate
+from agent.service.certificate import Certificate, not_valid_now
 from agent.service.deployments import Deployments
 from agent.service.doorway import PeerServer
 from agent.service.metrics import Counts
@@ -107,4 +108,7 @@ class _Server(PeerServer):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._log(f"listening at https://{self._settings.address}:{self.port}")
-        self._log(f"thumbprint {self._settings.certificate.thumbprint}")
+        own = self._settings.certificate
+        self._log(f"thumbprint {own.thumbprint}")
+        if reason := not_valid_now(own.der, datetime.now(UTC)):
+            self._log(f"nobody will talk to us: our certificate {own.certificate} {reason}")

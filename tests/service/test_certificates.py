@@ -17,9 +17,11 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from agent.commands import trust as trusting
 from agent.errors import HostError, InputError
 from agent.service.certificate import Certificate, not_valid_now, own_certificate, read_certificate
 from agent.service.client import AgentClient, RefusedError
+from agent.service.peers import Peer
 from tests.patience import eventually
 from tests.service.conftest import Agent
 from tests.service.test_push import Pusher, bundle
@@ -41,10 +43,6 @@ def dated(folder: Path, when: tuple[datetime, datetime]) -> Certificate:
     (folder / "certificate.pem").write_bytes(made.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
     (folder / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return read_certificate(folder / "certificate.pem", folder / "key.pem")
-
-
-def der(certificate: Certificate) -> bytes:
-    return ssl.PEM_cert_to_DER_cert(certificate.pem)
 
 
 @pytest.mark.parametrize(
@@ -79,17 +77,29 @@ def test_agent_whose_certificate_is_not_valid_now_is_told_nothing(
 
 def test_dates_are_read_as_everybody_reads_them(tmp_path: Path) -> None:
     far = dated(tmp_path / "far", (NOW - DAY, datetime(2051, 1, 1, tzinfo=UTC)))  # a year that takes four digits
-    assert not_valid_now(der(far), NOW) == ""
-    assert not_valid_now(der(far), datetime(2050, 12, 31, tzinfo=UTC)) == ""
-    assert "expired on 2051-01-01" in not_valid_now(der(far), datetime(2051, 1, 2, tzinfo=UTC))
+    assert not_valid_now(far.der, NOW) == ""
+    assert not_valid_now(far.der, datetime(2050, 12, 31, tzinfo=UTC)) == ""
+    assert "expired on 2051-01-01" in not_valid_now(far.der, datetime(2051, 1, 2, tzinfo=UTC))
     own = own_certificate(tmp_path / "own", "own")
-    assert not_valid_now(der(own), NOW) == ""
-    assert not_valid_now(der(own), NOW - DAY / 2) == "", "a clock that is half a day behind is no reason"
-    assert "is valid from" in not_valid_now(der(own), NOW - 2 * DAY)
+    assert not_valid_now(own.der, NOW) == ""
+    assert not_valid_now(own.der, NOW - DAY / 2) == "", "a clock that is half a day behind is no reason"
+    assert "is valid from" in not_valid_now(own.der, NOW - 2 * DAY)
+
+
+def test_certificate_of_another_time_is_not_trusted_and_one_that_has_expired_is_marked(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    for number, when in enumerate((EXPIRED, TOMORROW)):
+        made = dated(tmp_path / str(number), when)
+        with pytest.raises(InputError, match="let the other side make a new one"):
+            trusting.add(home, "late", made.certificate, made.thumbprint, "read")
+        peer = Peer(name="late", thumbprint=made.thumbprint, scopes=("read",), certificate=made.pem)
+        assert "here (UTC)" in trusting.peer_lines((peer,))[0]
+        assert "ask again for a new one" in trusting.own_lines(made)[-1]
+    assert trusting.service_files(home).peers.all() == ()
 
 
 def test_bytes_that_are_no_certificate_are_refused_whatever_they_are(tmp_path: Path) -> None:
-    good = der(own_certificate(tmp_path, "own"))
+    good = own_certificate(tmp_path, "own").der
     for end in range(len(good)):
         with suppress(InputError):
             assert not_valid_now(good[:end], NOW) in {"", not_valid_now(good, NOW)}
