@@ -21,7 +21,7 @@ STEP: Final = "step"
 
 _STEP = re.compile(r"Step \d+/\d+ : (\w+)(.*)", re.DOTALL)
 _MADE = re.compile(r" ---> ([0-9a-f]{12,64})\s*\Z|Successfully built ([0-9a-f]{12,64})\s*\Z")
-_WORD = re.compile(r"[\w./=:-]+")
+_WORD = re.compile(r"[\w./:-]+")
 _DEEPEST: Final = 130
 
 

@@ -81,6 +81,7 @@ def test_the_instruction_under_way_is_known_by_its_base_its_time_and_its_last_wo
     effects = noted(*LINES[:3])
     ours = ImageInfo(id=LAST, parent=BASE, created=DURING, command="/bin/sh -c #(nop)  LABEL a=b")
     assert ids(effects, host_with(ours)) == [LAST]
+    assert ids(noted(*LINES[:2], 'Step 2/4 : LABEL "a"="b"'), host_with(ours)) == [LAST]
     earlier = replace(ours, created="2026-11-23T09:59:59.000000000Z")
     another = replace(ours, command="/bin/sh -c #(nop)  LABEL c=d")
     elsewhere = replace(ours, parent=SECOND)
