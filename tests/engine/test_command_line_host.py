@@ -14,9 +14,8 @@ from agent.errors import BuildError, ContainerError, HostError, RegistryError
 from agent.host import BuildRequest, ContainerHost, ContainerSpec, Credentials, HostAddress, Network
 from linux.sandbox import Sandbox
 from linux.ssh import connect
-from tests.engine.test_engine_host import JANE, guarded
 from tests.registry.fake_server import FakeServer
-from tests.registry.fake_server import serving as serving_http
+from tests.registry.private_registry import JANE, guarding
 from tests.ssh.server import serving
 
 Named = Callable[[str], str]
@@ -63,8 +62,7 @@ def context(tmp_path: Path, base_image: str) -> Path:
 
 @pytest.fixture
 def private_registry(registry: str) -> Iterator[FakeServer]:
-    with serving_http(None) as door:
-        door.script = lambda asked: guarded(asked, registry)
+    with guarding(registry) as door:
         yield door
 
 
