@@ -89,8 +89,7 @@ def replace(
         except BaseException as failure:
             _put_right(strategy, new, old, failure, scene)
             raise
-    _retire(replacement, new, host, journal)
-    return Replaced(container=host.inspect(new[0].id) or new[0], boot_seconds=boot_seconds)
+    return Replaced(container=_tidied(replacement, new, scene), boot_seconds=boot_seconds)
 
 
 def replica_name(first: str, number: int) -> str:
@@ -216,6 +215,16 @@ def _put_right(
         strategy.undo(new, old, {container.id for container in new if container.started})
     except DockwrightError as undoing:
         raise HalfDoneError(failure, undoing) from failure
+
+
+def _tidied(replacement: Replacement, new: list[ContainerInfo], scene: Scene) -> ContainerInfo:
+    """The (first) new one as it now is. It serves, whatever becomes of what is left to be done."""
+    try:
+        _retire(replacement, new, scene.host, scene.journal)
+        return scene.host.inspect(new[0].id) or new[0]
+    except DockwrightError as error:
+        scene.log(f"warning: {new[0].name} serves, but earlier containers were not cleared away: {error}")
+        return new[0]
 
 
 def _retire(replacement: Replacement, new: list[ContainerInfo], host: ContainerHost, journal: Effects) -> None:

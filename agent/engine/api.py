@@ -170,18 +170,14 @@ class EngineHost:
     def create(self, spec: ContainerSpec) -> ContainerInfo:
         name = checked_container(spec.name)
         checked_image(spec.image)
-        config = translate.container_config(spec)
-        with self._calls(f"create the container {name}", ContainerError):
-            require_networks(self._client, spec.networks, self._url)
-            answer = self._client.create_container_from_config(config, name=name)  # type: ignore[no-untyped-call]
-            created = msgspec.convert(answer, wire.Created)
+        created = self._created(spec)
         try:
             with self._calls(f"join {name} to its networks", ContainerError):
-                join(self._client, created.id, spec.networks[1:])
+                join(self._client, created, spec.networks[1:])
+            return self._present(created)
         except BaseException:
-            self.remove(created.id)
+            self.remove(created)
             raise
-        return self._present(created.id)
 
     def start(self, container: str) -> None:
         with self._calls(f"start {container}", ContainerError):
@@ -275,6 +271,20 @@ class EngineHost:
                 return msgspec.convert(self._client.inspect_container(name), wire.Container)
             except absent():
                 return None
+
+    def _created(self, spec: ContainerSpec) -> str:
+        """Its id, found by its name if the answer was lost."""
+        config = translate.container_config(spec)
+        try:
+            with self._calls(f"create the container {spec.name}", ContainerError):
+                require_networks(self._client, spec.networks, self._url)
+                answer = self._client.create_container_from_config(config, name=spec.name)  # type: ignore[no-untyped-call]
+                return msgspec.convert(answer, wire.Created).id
+        except HostError:
+            found = self.inspect(spec.name)
+            if found is None or not translate.is_as_specified(found, spec):
+                raise
+            return found.id
 
     def _present(self, container: str) -> ContainerInfo:
         info = self.inspect(container)

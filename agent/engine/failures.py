@@ -62,7 +62,8 @@ def unreachable(where: str, doing: str, error: BaseException) -> HostError:
         return HostError(
             f"{where}: cannot {doing}: the engine did not answer in time; see whether it hangs (docker info)"
         )
-    return HostError(f"{where}: cannot {doing}: the connection to the engine broke ({one_line(str(error))})")
+    reason = one_line(str(causes[-1]) or str(error))
+    return HostError(f"{where}: cannot {doing}: the connection to the engine broke ({reason})")
 
 
 def is_timeout(error: BaseException) -> bool:

@@ -78,6 +78,16 @@ def image_info(found: wire.Image) -> ImageInfo:
     )
 
 
+def is_as_specified(found: ContainerInfo, spec: ContainerSpec) -> bool:
+    """Whether it is the container that was to be made, and not another of its name."""
+    return (
+        found.state == "created"
+        and found.image == spec.image
+        and found.labels.items() >= spec.labels.items()
+        and found.environment.items() >= spec.environment.items()
+    )
+
+
 def platform(version: wire.Version, information: wire.Information) -> Platform:
     """`os_version` is filled for Windows only: there an image must fit the host's build."""
     windows = version.os == "windows"

@@ -5,14 +5,20 @@ Imported only together with requests.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from socket import socket
-from typing import Any
+from typing import Any, Self
 
 import urllib3
 from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
+from urllib3.exceptions import ProtocolError
+from urllib3.util.retry import RequestHistory, Retry
+
+_HARMLESS = re.compile(r"/containers/[^/?]+/(start|stop)(\?|$)|/images/[^?]+/tag(\?|$)")
+"""Orders that an engine has nothing left to do for, if it is given them again."""
 
 
 class StreamAdapter(HTTPAdapter):
@@ -21,7 +27,7 @@ class StreamAdapter(HTTPAdapter):
     def __init__(self, open_stream: Callable[[float], socket]) -> None:
         self.open_stream = open_stream
         self._pool = _StreamPool(open_stream)
-        super().__init__()
+        super().__init__(max_retries=_OnceMore(0, read=False))
 
     def get_connection_with_tls_context(
         self,
@@ -38,6 +44,24 @@ class StreamAdapter(HTTPAdapter):
     def close(self) -> None:
         self._pool.close()
         super().close()
+
+
+class _OnceMore(Retry):
+    """A question whose answer was lost with its stream is asked once more; so is an order that does no harm twice."""
+
+    def increment(
+        self,
+        method: str | None = None,
+        url: str | None = None,
+        response: Any = None,
+        error: Exception | None = None,
+        _pool: Any = None,
+        _stacktrace: Any = None,
+    ) -> Self:
+        harmless = method in ("GET", "DELETE") or _HARMLESS.search(url or "") is not None
+        if isinstance(error, ProtocolError) and harmless and not self.history:
+            return self.new(history=(RequestHistory(method, url, error, None, None),))
+        return super().increment(method, url, response, error, _pool, _stacktrace)
 
 
 class _StreamPool(urllib3.HTTPConnectionPool):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from agent.containers import SLOT, HealthSettings, Replacement, RunSettings, replace, serving
-from agent.errors import ContainerError
+from agent.errors import ContainerError, HostError
 from agent.host import ContainerSpec, Port
 from agent.journal import Journal, NewRun, RunEntry
 from agent.testing import Behaviour, MemoryHost
@@ -192,6 +192,18 @@ def test_only_so_many_predecessors_are_kept(host: MemoryHost, entry: RunEntry) -
         deploy(wanted(number, keep=2), host, entry)
     left = sorted(container.name for container in host.find({SLOT: SLOT_NAME}))
     assert left == ["web-deployments-3", "web-deployments-4", "web-deployments-5"]
+
+
+def test_predecessor_that_cannot_be_removed_does_not_fail_a_deployment_that_serves(
+    host: MemoryHost, entry: RunEntry
+) -> None:
+    deploy(wanted(1, keep=0), host, entry)
+    host.fail_next("remove", HostError("the connection to the engine broke"))
+    said: list[str] = []
+    done = replace(wanted(2, keep=0), host, entry, nullcontext, said.append)
+    assert done.container.name == "web-deployments-2"
+    assert names_serving(host) == ["web-deployments-2"]
+    assert "earlier containers were not cleared away: the connection to the engine broke" in said[-1]
 
 
 def test_going_back_starts_the_kept_container_itself(host: MemoryHost, entry: RunEntry) -> None:

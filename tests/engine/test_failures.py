@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -31,11 +32,17 @@ class FakeEngine:
         self.path = str(path)
         self.reply: bytes | None = b""
         self.replies: dict[bytes, bytes | None] = {}
+        self.asked: list[bytes] = []
+        self.lost = 0
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(self.path)
         self._listener.listen()
         self._open: list[socket.socket] = []
         threading.Thread(target=self._serve, daemon=True).start()
+
+    def lose(self, count: int) -> None:
+        """So many requests from now on are heard, and their connections closed in place of an answer."""
+        self.lost = count
 
     def close(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
@@ -60,6 +67,11 @@ class FakeEngine:
                 connection.shutdown(socket.SHUT_RDWR)
                 return
             line = request.partition(b"\r\n")[0]
+            self.asked.append(line)
+            if self.lost:
+                self.lost -= 1
+                connection.shutdown(socket.SHUT_RDWR)
+                return
             reply = next((self.replies[part] for part in self.replies if part in line), self.reply)
             if reply is None:
                 return  # and leave it open: it hangs
@@ -173,6 +185,36 @@ def test_engine_that_goes_away_during_a_call_is_said(engine: FakeEngine, host: C
 RUNNING = response(200, b'{"Id": "abc", "State": {"Status": "running"}}')
 LINE = b"\x01\0\0\0\0\0\0\x27" + b"2026-11-23T11:30:00.000000000Z hello w\n"
 LOG = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + f"{len(LINE):x}\r\n".encode() + LINE + b"\r\n"
+
+
+@pytest.mark.parametrize(("lost", "found"), [(1, True), (2, False)])
+def test_question_whose_answer_is_lost_is_asked_once_more(
+    engine: FakeEngine, host: ContainerHost, lost: int, found: bool
+) -> None:
+    engine.reply = response(404, b'{"message": "No such image"}')
+    engine.lose(lost)
+    if found:
+        assert host.image("shop:1") is None
+    else:
+        with pytest.raises(HostError, match="the connection to the engine broke"):
+            host.image("shop:1")
+    assert len(engine.asked) == 2
+
+
+def test_order_whose_answer_is_lost_is_not_given_again(engine: FakeEngine, host: ContainerHost) -> None:
+    engine.lose(1)
+    with pytest.raises(HostError, match="the connection to the engine broke"):
+        host.wait("shop", 5)
+    assert len(engine.asked) == 1
+
+
+def test_container_whose_making_was_not_answered_is_found(engine: FakeEngine, host: ContainerHost) -> None:
+    spec = ContainerSpec(name="shop", image="shop:1")
+    made = {"Id": "4711", "Name": "/shop", "State": {"Status": "created"}, "Config": {"Image": "shop:1"}}
+    engine.replies = {b"GET /v1.41/containers/": response(200, json.dumps(made).encode())}
+    engine.lose(1)
+    assert host.create(spec).id == "4711"
+    assert sum(b"/containers/create" in line for line in engine.asked) == 1
 
 
 def test_engine_that_goes_away_while_it_is_followed_is_said(engine: FakeEngine, host: ContainerHost) -> None:

@@ -45,10 +45,7 @@ def undisturbed(far: FarSite, proxy: CuttingProxy) -> int:
 
 def disturbed(far: FarSite, proxy: CuttingProxy, kind: Kind, moment: int) -> str:
     order(proxy, kind, moment)
-    try:
-        return far.disturbed(f"{kind} at {moment}")
-    finally:
-        order(proxy, "cut", 0)
+    return far.disturbed(f"{kind} at {moment}")
 
 
 @contextmanager

@@ -48,15 +48,13 @@ MISHAPS = (
 )
 
 
-def disturbed(far: FarSite, server: WinRMServer, mishap: Mishap) -> str:
-    server.order(mishap)
+def disturbed(far: FarSite, server: WinRMServer, mishap: Mishap, nth: int) -> str:
+    """The mishap befalls the n-th request; what became of it."""
+    server.order(replace(mishap, nth=nth))
     before = len(server.asked)
-    try:
-        told = far.disturbed(f"{mishap.kind} {mishap.code or ''} at {mishap.nth}")
-    finally:
-        server.order()
+    told = far.disturbed(f"{mishap.kind} {mishap.code or ''} at {nth}")
     actions = server.asked[before:]
-    return f"{actions[mishap.nth - 1] if mishap.nth <= len(actions) else 'none'}: {told}"
+    return f"{actions[nth - 1] if nth <= len(actions) else 'none'}: {told}"
 
 
 def undisturbed(far: FarSite, server: WinRMServer) -> int:
@@ -115,7 +113,7 @@ def main() -> int:
         say(f"{whole} requests in an undisturbed deployment")
         for index, nth in enumerate(moments(whole, runs, chance)):
             try:
-                say(disturbed(far, server, replace(MISHAPS[index % len(MISHAPS)], nth=nth)))
+                say(disturbed(far, server, MISHAPS[index % len(MISHAPS)], nth))
             except AssertionError as error:
                 wrong.append(str(error))
                 say(f"WRONG: {error}")

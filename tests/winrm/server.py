@@ -34,6 +34,8 @@ class WinRMServer:
     port: int = 0
     asked: list[str] = field(default_factory=list)
     mishaps: list[Mishap] = field(default_factory=list)
+    happened: int = 0
+    """How many of them have come about."""
     heard: list[bytes] = field(default_factory=list)
     """Every request as it came over the wire, when `records` is on."""
     records: bool = False
@@ -55,6 +57,7 @@ class WinRMServer:
         """From now on, counting requests anew, these go wrong."""
         with self._lock:
             self.mishaps = list(mishaps)
+            self.happened = 0
             self._counts = {}
 
     def mishap(self, action: str) -> Mishap | None:
@@ -62,9 +65,9 @@ class WinRMServer:
             self.asked.append(action)
             for name in (action, ""):
                 self._counts[name] = self._counts.get(name, 0) + 1
-            return next(
-                (m for m in self.mishaps if m.nth == self._counts.get(m.action, 0) and m.action in (action, "")), None
-            )
+            due = [m for m in self.mishaps if m.nth == self._counts.get(m.action, 0) and m.action in (action, "")]
+            self.happened += bool(due)
+            return due[0] if due else None
 
     def reboot(self, seconds: float) -> None:
         """Everything that ran is gone, every connection cut, and nobody answers for a while."""

@@ -35,6 +35,8 @@ def start(connection: Connection, shells: Shells, command: Command) -> RemotePro
             shell = shells.take(command.environment)
         except Fault as fault:
             raise failures.explained(connection.target, "open a shell", fault.code, str(fault)) from fault
+        except TooLarge as error:
+            raise failures.too_small(connection.target, "open a shell") from error
         except (Lost, ValueError) as lost:
             raise HostError(f"{connection.target.url}: cannot open a shell: {lost}") from lost
         process = RemoteProcess(connection, shells, shell, what)
@@ -119,6 +121,8 @@ class RemoteProcess:
                     gone = ConnectionAbortedError(str(fault)) if fault.code in failures.GONE else fault
                     raise self._stopped(fault) from gone
                 sleep(0.2)
+            except TooLarge as error:
+                raise failures.too_small(self._connection.target, self.doing) from error
             except (Lost, ValueError) as lost:
                 raise self._unsure(str(lost)) from lost
 
@@ -200,6 +204,8 @@ class RemoteProcess:
                 return False
             if fault.code not in (*failures.NOT_YET, *_STILL_ASKED):
                 raise failures.explained(self._connection.target, self.doing, fault.code, str(fault)) from fault
+        except TooLarge as error:
+            raise failures.too_small(self._connection.target, self.doing) from error
         except (Lost, ValueError) as lost:
             raise self._unsure(str(lost)) from lost
         return True

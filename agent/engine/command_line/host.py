@@ -244,7 +244,7 @@ class CommandLineHost:
             if not is_lost(error):
                 raise
             found = self.inspect(spec.name)
-            if found is None or not _is_as_specified(found, spec):
+            if found is None or not translate.is_as_specified(found, spec):
                 self._create(spec)
 
     def _create(self, spec: ContainerSpec) -> None:
@@ -311,13 +311,3 @@ class CommandLineHost:
         yield first
         yield from (piece for stream, piece in streamed.pieces if stream == 1)
         self._docker.require(streamed.ended, doing, ContainerError)
-
-
-def _is_as_specified(found: ContainerInfo, spec: ContainerSpec) -> bool:
-    """Whether it is the container that was to be made, and not another of its name."""
-    return (
-        found.state == "created"
-        and found.image == spec.image
-        and found.labels.items() >= spec.labels.items()
-        and found.environment.items() >= spec.environment.items()
-    )

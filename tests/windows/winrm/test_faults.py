@@ -66,6 +66,33 @@ def test_tiny_envelope_limit_is_told(open_machine: OpenMachine) -> None:
         machine.run("cat", standard_input=[DATA])
 
 
+@pytest.mark.parametrize("action", ["Create", "Command", "Receive"])
+def test_refusal_of_a_small_message_as_too_large_is_told(machine: Machine, action: str) -> None:
+    machine.server.order(Mishap(kind="too-large", action=action))
+    with pytest.raises(HostError, match="raise MaxEnvelopeSizekb"):
+        machine.run("cat")
+    machine.shell.close()
+    assert machine.server.machine.shells == {}
+
+
+@pytest.mark.parametrize("action", ["Create", "Command", "Signal", "Delete"])
+def test_what_was_not_done_in_time_is_looked_after(machine: Machine, action: str) -> None:
+    machine.server.order(Mishap(kind="slow", action=action))
+    assert machine.run("sh", "-c", "echo once").output == b"once\n"
+    machine.shell.close()
+    assert sum("once" in line for line in machine.server.machine.lines) == 1
+    assert machine.server.machine.shells == {}
+
+
+@pytest.mark.parametrize("action", ["Signal", "Delete"])
+def test_end_that_is_refused_is_asked_for_again(machine: Machine, action: str) -> None:
+    machine.server.order(Mishap(kind="fault", action=action, code=soap.TOO_MANY_OPERATIONS))
+    with pytest.raises(HostError, match="was ended"):
+        machine.run("sleep", "30", timeout=1)
+    machine.shell.close()
+    assert machine.server.machine.shells == {}
+
+
 def test_idle_shell_is_opened_anew(machine: Machine) -> None:
     machine.run("true")
     machine.server.machine.end_all()
