@@ -10,6 +10,8 @@ from agent.errors import InputError, VariablesError
 from agent.variables import Variable, Variables
 from agent.variables.files import environment_variables, read_variables
 
+_LONGEST_PASSWORD = 10_000
+
 
 def given_variables(files: Sequence[Path], password_file: Path | None, assignments: Sequence[str]) -> Variables:
     """Files in their order, then the environment as `env:NAME`, then the assignments (load order as Calamari)."""
@@ -22,13 +24,16 @@ def given_variables(files: Sequence[Path], password_file: Path | None, assignmen
 
 
 def read_password(path: Path) -> str:
-    """The first line of a password file, without its newline."""
+    """The first line of a password file, without its newline and without a BOM, as editors on Windows write it."""
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            line = file.readline(_LONGEST_PASSWORD + 1)
+        if len(line) > _LONGEST_PASSWORD:
+            raise VariablesError(f"the password file {path} is none: its first line is too long for a password")
+        password = line.decode("utf-8-sig").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise VariablesError(f"the password file {path} cannot be read: {reason}") from error
-    password = text.splitlines()[0] if text else ""
     if not password:
         raise VariablesError(f"the password file {path} is empty; its first line is the password")
     return password

@@ -20,8 +20,9 @@ def ps(everything: bool, **options: Any) -> None:
         from agent.commands import display, running
         from agent.place import settle
 
-        settle(home_from(options), host_from(options), report)
-        found = running.running(host_from(options), everything=everything)
+        host = host_from(options)
+        settle(home_from(options), host, report)
+        found = running.running(host, everything=everything)
         report.result(running.running_lines(found), display.as_json(found))
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import parse_qsl, urlsplit
 
 import click
 
@@ -125,9 +126,19 @@ def _host(url: str, file: Path | None) -> HostAddress:
     if file is not None:
         return HostAddress(url=url, password=read_password(file))
     password = os.environ.get(HOST_PASSWORD, "")
-    if not password and url.startswith("winrm:") and sys.stdin.isatty():
+    if not password and _wants_password(url) and sys.stdin.isatty():
         password = click.prompt(f"Password for {url}", hide_input=True, err=True)
     return HostAddress(url=url, password=password)
+
+
+def _wants_password(url: str) -> bool:
+    """Tickets and certificates do without. A URL with a password in it is not shown again, but refused later."""
+    try:
+        parts = urlsplit(url)
+        login = dict(parse_qsl(parts.query)).get("transport")
+    except ValueError:
+        return False
+    return parts.scheme == "winrm" and parts.password is None and login not in ("kerberos", "certificate")
 
 
 @contextmanager
@@ -144,6 +155,8 @@ def reporting(options: dict[str, Any]) -> Iterator[Report]:
     except DockwrightError as error:
         report.failure(error)
         sys.exit(error.exit_code)
+    except click.Abort:
+        raise  # Ctrl-C where a password is asked for
     except Exception as error:
         failure = unforeseen(error, report.masker.mask)
         report.failure(failure)

@@ -20,7 +20,6 @@ from pathlib import Path
 from linux.sandbox.install import can_install, install, program
 
 REALM = "DOCKWRIGHT.TEST"
-FAKETIME = "/usr/lib/{}/faketime/libfaketime.so.1"
 
 _PACKAGES = {
     "krb5kdc": "krb5-kdc",
