@@ -198,7 +198,11 @@ class Relay:
             if not await self._release(connection, pending):
                 return
             generation = self.generation
-            reader, writer = await self._connect(connection.port)
+            try:
+                reader, writer = await self._connect(connection.port)
+            except TimeoutError:
+                await refuse(connection, pending)
+                return
             connection.connected = True
             try:
                 pending, again = await self._exchange(connection, reader, writer, pending, generation)
@@ -223,12 +227,17 @@ class Relay:
         return False
 
     async def _connect(self, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        connecting = asyncio.ensure_future(asyncio.open_connection(self.target, port))
-        await asyncio.wait({connecting}, timeout=CONNECT_SECONDS)
-        if not connecting.done():
-            connecting.cancel()
-            raise ConnectionError(self.target)
-        return connecting.result()
+        """All who waited come at once, and may be more than the application's queue takes: they come again for as
+        long as a request may wait."""
+        deadline = time.monotonic() + self.limit
+        while True:
+            connecting = asyncio.ensure_future(asyncio.open_connection(self.target, port))
+            await asyncio.wait({connecting}, timeout=CONNECT_SECONDS)
+            if connecting.done():
+                return connecting.result()
+            await stopped(connecting)
+            if time.monotonic() > deadline:
+                raise TimeoutError(self.target)
 
     async def _exchange(
         self,
