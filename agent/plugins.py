@@ -19,7 +19,6 @@ from agent.step import Step
 
 STEPS = "dockwright.steps"
 HOSTS = "dockwright.hosts"
-DEFAULT_HOST = "unix://"
 
 
 def load_step(name: str, plugin: Path | None = None) -> Step:

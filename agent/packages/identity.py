@@ -7,9 +7,7 @@ a file name on Linux and Windows; even so, the cache names its files by their co
 from __future__ import annotations
 
 import re
-import uuid
 from dataclasses import dataclass
-from urllib.parse import unquote
 
 from agent.errors import PackageError
 from agent.packages.versions import Version, parse_semver
@@ -87,32 +85,11 @@ def known_extension(name: str) -> str:
     return name[len(name) - len(found) :] if len(found) < len(name) else ""
 
 
-def cached_name(id: str, version: Version, extension: str) -> str:  # noqa: A002
-    """A name for Octopus's own package cache, `ENC(id)@SENC(version)@GUID.ext`; new with every call."""
-    letter = {"semver": "S", "maven": "M", "octopus": "O"}[version.format]
-    return f"{_escape(id)}@{letter}{_escape(version.text)}@{uuid.uuid4().hex.upper()}{extension}"
-
-
-def parse_cached_name(name: str) -> tuple[str, str, str] | None:
-    """Id, version (with its format's letter, `S1.2.0`) and extension of a name in Octopus's cache, or None."""
-    parts = name.split("@")
-    if len(parts) != 3 or len(parts[1]) < 2 or parts[1][0] not in "SMOL":
-        return None
-    token, dot, extension = parts[2].partition(".")
-    if not re.fullmatch(r"[0-9A-Fa-f]{32}", token) or not dot:
-        return None
-    return unquote(parts[0]), parts[1][0] + unquote(parts[1][1:]), f".{extension}"
-
-
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _STEM = re.compile(
     r"(?P<id>[A-Za-z0-9]+(?:[._-]+[A-Za-z0-9]+)*?)[.]"
     r"(?P<version>[0-9]+(?:[.][0-9]+){0,3}(?:-[0-9A-Za-z.-]+)?(?:[+][0-9A-Za-z.-]+)?)"
 )
-
-
-def _escape(text: str) -> str:
-    return re.sub(r'[%<>:"/\\|?@]', lambda match: f"%{ord(match[0]):02X}", text)
 
 
 def _shown(text: str) -> str:

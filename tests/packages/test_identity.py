@@ -11,14 +11,11 @@ from hypothesis import strategies as st
 from agent.errors import PackageError
 from agent.packages.identity import (
     EXTENSIONS,
-    cached_name,
     check_id,
     file_name,
     known_extension,
-    parse_cached_name,
     parse_file_name,
 )
-from agent.packages.versions import parse_maven, parse_semver
 
 
 @pytest.mark.parametrize("extension", [".zip", ".nupkg", ".tar", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst"])
@@ -131,18 +128,3 @@ def test_look_alikes_of_a_good_id_are_refused() -> None:
         assert unicodedata.normalize("NFKC", letter).isprintable()
         with pytest.raises(PackageError):
             check_id(f"{letter}pp")
-
-
-def test_cached_names_escape_what_file_systems_mind() -> None:
-    name = cached_name("My/Package", parse_semver("12.32.1-meta+data"), ".tar.gz")
-    assert name.startswith("My%2FPackage@S12.32.1-meta+data@")
-    assert parse_cached_name(name) == ("My/Package", "S12.32.1-meta+data", ".tar.gz")
-    assert cached_name("g:a", parse_maven("1"), ".jar").startswith("g%3Aa@M1@")
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["App.1.0.zip", "A@S1.0@zip", "A@S1.0@xyz.zip", "A@X1.0@" + "0" * 32 + ".zip", "A@S1@B@" + "0" * 32 + ".zip"],
-)
-def test_other_names_are_no_cached_names(name: str) -> None:
-    assert parse_cached_name(name) is None

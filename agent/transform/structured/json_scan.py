@@ -167,11 +167,6 @@ class _Scan:
             self.position = match.end()
         return match is not None
 
-    def next_item(self, frame: _Frame) -> PathNode | None:
-        index = frame.index
-        frame.index += 1
-        return None if frame.node is None else frame.node.children.get(str(index))
-
     def member_slowly(self, frame: _Frame) -> None:
         """A member of any spelling, or the end of the object."""
         self.skip_gap()
