@@ -109,8 +109,8 @@ def _way(name: str, folder: Path, stack: ExitStack, place: Place) -> Way:
     if name == "recreate":
         port = free_port()
         return Way(Recreate(), [f"127.0.0.1:{port}:80"], port)
-    make = {"haproxy": haproxy, "nginx": nginx}[name]
-    return stack.enter_context(make(folder, _tool)).way
+    proxy = haproxy(folder, _tool) if name == "haproxy" else nginx(folder, _tool)
+    return stack.enter_context(proxy).way
 
 
 def _tool(name: str) -> str:
