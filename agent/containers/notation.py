@@ -13,6 +13,11 @@ from agent.host import Network, Port, Volume
 _PORT = re.compile(
     r"^(?:(?:(?P<address>\[[0-9a-fA-F:]+\]|[0-9.]+):)?(?P<host>\d{1,5})?:)?(?P<container>\d{1,5})(?:/(?P<protocol>tcp|udp))?$"
 )
+_RANGES = re.compile(
+    r"^(?P<address>(?:\[[0-9a-fA-F:]+\]|[0-9]+(?:\.[0-9]+){3}):)?(?:(?P<host>\d{1,5})-(?P<last_host>\d{1,5}):|(?P<free>:))?"
+    r"(?P<container>\d{1,5})-(?P<last_container>\d{1,5})(?P<protocol>/(?:tcp|udp))?$"
+)
+_LONGEST_RANGE = 100
 _SIZE = re.compile(r"^(?P<number>\d{1,15}(?:\.\d{1,9})?)\s*(?:(?P<unit>[kmgt]?)(?:i?b)?)$", re.IGNORECASE)
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 _LARGEST = 2**60
@@ -39,7 +44,7 @@ def parse_port(text: str) -> Port:
 
 def parse_ports(texts: list[str]) -> tuple[Port, ...]:
     """All of them; one host port leads to one place only."""
-    ports = tuple(parse_port(text) for text in texts)
+    ports = tuple(parse_port(one) for text in texts for one in _each(text))
     taken: set[tuple[str, int, str]] = set()
     for port in ports:
         place = (port.address, port.host, port.protocol)
@@ -47,6 +52,26 @@ def parse_ports(texts: list[str]) -> tuple[Port, ...]:
             raise InputError(f"run.ports: the host's port {port.host} is published twice; remove one of the two")
         taken.add(place)
     return ports
+
+
+def _each(text: str) -> list[str]:
+    """`8000-8002:80-82/tcp` is three ports, `80-82` too; the two ranges must be of one length."""
+    match = _RANGES.match(text.strip())
+    if match is None:
+        return [text]
+    first, last = int(match["container"]), int(match["last_container"])
+    begin = int(match["host"] or 0)
+    count = last - first + 1
+    if not 0 < count <= _LONGEST_RANGE or (match["host"] and int(match["last_host"]) - begin != last - first):
+        raise InputError(
+            f"run.ports: '{text}' is not a range of ports; write two ranges of the same length, at most "
+            f"{_LONGEST_RANGE} ports, for example 8000-8002:80-82"
+        )
+    hosts = [f"{begin + number}:" if match["host"] else match["free"] or "" for number in range(count)]
+    return [
+        f"{match['address'] or ''}{host}{first + number}{match['protocol'] or ''}"
+        for number, host in enumerate(hosts)
+    ]
 
 
 def parse_volume(text: str) -> Volume:

@@ -2,7 +2,7 @@ import pytest
 
 from agent.containers import HealthSettings, RunSettings
 from agent.containers.labels import CONFIGURATION, SPECIFICATION
-from agent.containers.notation import NetworkSettings, parse_port, parse_size, parse_volume
+from agent.containers.notation import NetworkSettings, parse_port, parse_ports, parse_size, parse_volume
 from agent.documents import convert
 from agent.errors import InputError
 from agent.host import HealthCommand, Network, Port, Resources, Volume
@@ -21,6 +21,26 @@ from agent.host import HealthCommand, Network, Port, Resources, Volume
 )
 def test_ports_are_read_as_docker_reads_them(text: str, expected: Port) -> None:
     assert parse_port(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("8000-8001:80-81", ["8000:80", "8001:81"]),
+        ("127.0.0.1:8000-8001:80-81/udp", ["127.0.0.1:8000:80/udp", "127.0.0.1:8001:81/udp"]),
+        ("[::1]:8000-8001:80-81", ["[::1]:8000:80", "[::1]:8001:81"]),
+        ("80-82", ["80", "81", "82"]),
+        ("127.0.0.1::80-81", ["127.0.0.1::80", "127.0.0.1::81"]),
+    ],
+)
+def test_a_range_of_ports_is_all_of_them(text: str, expected: list[str]) -> None:
+    assert parse_ports([text]) == parse_ports(expected)
+
+
+@pytest.mark.parametrize("text", ["8000-8002:80-81", "8002-8000:82-80", "1-65535:1-65535", "8000-8010:80", "1-2:3-"])
+def test_ranges_that_do_not_fit_are_refused(text: str) -> None:
+    with pytest.raises(InputError, match=r"run\.ports"):
+        parse_ports([text])
 
 
 @pytest.mark.parametrize("text", ["", "web", "80:web", "80:0", "70000:80", "80:80:80:80", "80/sctp", "-1:80"])
