@@ -9,7 +9,7 @@ import msgspec
 
 _LARGEST = 1_000_000
 _MOST = 1_000
-_COMMENT_LINE = re.compile(rb"^\s*//[^\n]*$", re.MULTILINE)
+_COMMENT_LINE = re.compile(rb"^[ \t]*+//[^\n]*$", re.MULTILINE)
 
 
 def read_settings(path: Path) -> list[tuple[str, str]]:

@@ -25,6 +25,8 @@ _TRANSFORM = re.compile(r"(.+)\.[^.]+\.config$", re.IGNORECASE)
 _SETTINGS = re.compile(r"appsettings(\.[^.]+)?\.json$", re.IGNORECASE)
 _TOKEN = re.compile(rb"#\{\s*(?:if|unless|each)\s|#\{/|#\{\s*[A-Za-z_][\w.:\[\] -]*(?:\|[^{}]*)?\}")
 _MADE_BY_OTHERS = re.compile(r"(\.min\.(js|css)$|(^|/)(node_modules|_framework|packages|lib|obj)/)", re.IGNORECASE)
+_PLAIN = re.compile(r"[\w .,()/-]+")
+"""Names that IIS takes as they are, and that stay one word between quotes."""
 _CODE = frozenset({".aspx", ".ashx", ".asmx", ".asax", ".ascx", ".cshtml", ".svc", ".master"})
 _PROJECTS = (".csproj", ".vbproj", ".fsproj")
 _FRONT_PAGES = frozenset({"index.html", "index.htm", "default.htm", "default.html"})
@@ -122,7 +124,9 @@ def _files(folder: Path) -> Iterator[str]:
             count += 1
             if count > MOST_FILES:
                 raise InputError(f"{folder} has more than {MOST_FILES:,} files; give the site's own folder")
-            yield path.relative_to(folder).as_posix()
+            name = path.relative_to(folder).as_posix()
+            if name.isprintable():  # a line break in a name would begin a line of its own in what is written
+                yield name
 
 
 def _kind(files: Collection[str], web: WebConfig, program: Program | None) -> Kind | None:
@@ -203,7 +207,7 @@ def _applications(folder: Path, files: Collection[str]) -> Iterator[Application]
         name.lower().rpartition("/bin/")[0] for name in files if "/bin/" in name.lower() and name.endswith(".dll")
     }
     configs = [name for name in files if name.lower().endswith("/web.config") and name.lower()[:-11] in places]
-    for name in configs[:MOST_APPLICATIONS]:
+    for name in filter(_PLAIN.fullmatch, configs[:MOST_APPLICATIONS]):
         yield Application(path=f"/{name[:-11]}", web=read_web_config(folder / name, folder, inherits=True))
 
 

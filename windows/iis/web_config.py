@@ -17,7 +17,8 @@ from windows.iis.elements import all_at, attribute, has, is_true, value_at
 from windows.iis.server import ServerNeeds, server_needs
 from windows.iis.values import concerns_of
 
-LARGEST_BYTES = 10_000_000
+LARGEST_BYTES = 1_000_000
+"""IIS itself reads no more than 250 kB, unless a registry key says otherwise."""
 _PLUMBING = re.compile(
     r"(webpages|aspnet|owin|vs|clientvalidation|unobtrusivejavascript|preserveloginurl)", re.IGNORECASE
 )

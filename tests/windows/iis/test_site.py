@@ -230,6 +230,12 @@ def test_application_below_the_site_becomes_one_in_the_image(tmp_path: Path) -> 
     assert '"/path:/api" "/physicalPath:C:\\inetpub\\wwwroot\\api"' in dockerfile(found)
 
 
+@pytest.mark.parametrize("folder", ['a"b', "a\nRUN evil", "%windir%"])
+def test_name_that_could_be_a_command_makes_no_application(tmp_path: Path, folder: str) -> None:
+    site = {"Web.config": web_config(), f"{folder}/Web.config": web_config(), f"{folder}/bin/Api.dll": "x"}
+    assert "RUN" not in dockerfile(read_site(write(tmp_path, dict(site))))
+
+
 def test_blazor_site_is_served_from_its_wwwroot_with_a_fallback_to_the_front_page(tmp_path: Path) -> None:
     rule = '<rewrite><rules><rule><match url=".*"/><action type="Rewrite" url="wwwroot\\"/></rule></rules></rewrite>'
     config = f"<configuration><system.webServer>{rule}</system.webServer></configuration>"
@@ -291,6 +297,7 @@ def test_configuration_is_read_in_its_encoding(tmp_path: Path, encoding: str) ->
             {"Web.config": "<!DOCTYPE x [<!ENTITY a 'b'><!ENTITY c '&a;&a;'>]><configuration>&c;</configuration>"},
             "Web.config",
         ),
+        ({"Web.config": f"<configuration>{' ' * 1_000_000}</configuration>"}, "no configuration file is as large"),
         ({"Web.config": "<project/>"}, "first element is not <configuration>"),
         ({"Web.config": web_config(), "api/bin/a.dll": "x", "api/web.config": "<"}, "api/web.config"),
         ({"x.runtimeconfig.json": "{"}, "cannot be read"),

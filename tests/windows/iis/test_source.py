@@ -74,6 +74,11 @@ def test_settings_of_core_are_named_as_their_variables_are_called(tmp_path: Path
     assert any(note.startswith("Hosts:0:Url: names the machine") for note in written.notes)
 
 
+def test_file_of_blank_lines_takes_no_time_to_read(tmp_path: Path) -> None:
+    files = {"Shop.runtimeconfig.json": runtime(), "appsettings.json": " \n" * 400_000 + '{"Key": "x"}'}
+    assert read_site(write(tmp_path, dict(files))).setting_names == ("Key",)
+
+
 def test_settings_that_are_no_plain_json_are_left_to_the_deployment(tmp_path: Path) -> None:
     files = {"Shop.runtimeconfig.json": runtime(), "appsettings.json": "{'single': 'quotes'}"}
     begin(write(tmp_path / "site", dict(files)), "Shop", tmp_path / "out")
