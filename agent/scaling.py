@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from agent.containers import DEPLOYMENT, Scaling, scale, serving
+from agent.containers import DEPLOYMENT, Scaling, require_number, scale, serving
 from agent.errors import ContainerError, InputError
 from agent.host import ContainerHost, ContainerInfo, ContainerSpec, HostAddress
 from agent.journal import DEPLOYED, Journal, NewRun, RunRecord
@@ -30,6 +30,7 @@ class ScaleRequest:
 def scale_slot(request: ScaleRequest, report: Report) -> Outcome:
     """Bring the slot to so many containers, one by one. They are made from the image that runs, by its id."""
     report.stages(("run",))
+    require_number(request.replicas)
     with open_place(request.home, request.host, report) as place:
         slot = chosen_slot(request.slot, place.journal)
         with held(place, slot, "a scaling", request.wait) as guard:

@@ -1,6 +1,7 @@
 """The last stage: an image becomes a running container, in the place of the one before."""
 
 from agent.containers.cutover import (
+    RELAY_IMAGE,
     Cutover,
     Hold,
     Proxy,
@@ -10,6 +11,8 @@ from agent.containers.cutover import (
     expected_outage,
     label_health,
     lead,
+    relay_advice,
+    relay_warning,
     shape_of,
     strategy_for,
 )
@@ -27,7 +30,7 @@ from agent.containers.labels import (
 )
 from agent.containers.octopus import run_settings
 from agent.containers.replace import Replaced, Replacement, replace, restore, serving
-from agent.containers.scale import Scaling, scale
+from agent.containers.scale import Scaling, require_number, scale
 from agent.containers.settings import RunSettings
 
 __all__ = [
@@ -35,6 +38,7 @@ __all__ = [
     "CUTOVER",
     "DEPLOYMENT",
     "RELAY",
+    "RELAY_IMAGE",
     "ROLE",
     "RUN",
     "SLOT",
@@ -54,8 +58,11 @@ __all__ = [
     "expected_outage",
     "label_health",
     "lead",
+    "relay_advice",
+    "relay_warning",
     "replace",
     "require_fitting",
+    "require_number",
     "restore",
     "run_settings",
     "scale",

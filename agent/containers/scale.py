@@ -55,11 +55,14 @@ def scale(
     return [one.name for one in _by_number(serving(host, scaling.slot))]
 
 
+def require_number(replicas: int) -> None:
+    """InputError for a number of containers that cannot be."""
+    if not 1 <= replicas <= MOST_REPLICAS:
+        raise InputError(f"{replicas} containers cannot be; write 1 to {MOST_REPLICAS}, or use dockwright stop")
+
+
 def _proxied(running: list[ContainerInfo], scaling: Scaling) -> Shape:
-    if not 1 <= scaling.replicas <= MOST_REPLICAS:
-        raise InputError(
-            f"{scaling.replicas} containers cannot be; write 1 to {MOST_REPLICAS}, or use dockwright stop"
-        )
+    require_number(scaling.replicas)
     if not running:
         raise InputError(f"nothing serves in the slot {scaling.slot}; deploy to it, or use dockwright start")
     shape = shape_of(running[0].labels)

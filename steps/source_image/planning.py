@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from agent.containers import SPECIFICATION, expected_outage, require_fitting, serving, shape_of
+from agent.containers import SPECIFICATION, expected_outage, relay_warning, require_fitting, serving, shape_of
 from agent.packages import AcquiredPackage, ResolvedImage
 from agent.plan import Plan, PlannedContainer, PlannedFile, PlannedPackage
 from agent.step import StepContext
@@ -64,6 +64,8 @@ def _container(prepared: Prepared, context: StepContext) -> PlannedContainer | N
     spec = settings.specification(str(prepared.reference), context.deployment.suffix, prepared.container_labels)
     require_fitting(spec, context.host, context.report.warning)
     shape = shape_of(spec.labels)
+    if warning := relay_warning(shape, context.host):
+        context.report.warning(warning)
     old = serving(context.host, context.deployment.slot)
     return PlannedContainer(
         name=spec.name,

@@ -61,7 +61,7 @@ class Place:
             environment={"VERSION": str(number), **environment},
             stop_timeout=2,
             restart="no",
-            health=HealthSettings(http="/", timeout=5 if "SICK" in environment else 60, interval=0.02),
+            health=HealthSettings(http="/", timeout=15 if "SICK" in environment else 60, interval=0.02),
             cutover=way.cutover,
             replicas=replicas,
             on_failure=on_failure,

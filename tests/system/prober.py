@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-PATIENCE = 40.0
+PATIENCE = 200.0
 
 
 @dataclass(frozen=True)

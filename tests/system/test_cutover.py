@@ -57,14 +57,14 @@ def test_through_a_proxy_nothing_is_lost_and_a_slow_request_is_answered(place: P
 
 
 def test_while_requests_are_held_nothing_is_lost_and_a_slow_request_is_answered(place: Place) -> None:
-    loses_nothing(place, place.held())
+    loses_nothing(place, place.held(limit=300, drain=300))
 
 
 def loses_nothing(place: Place, way: Way) -> None:
     place.deploy(1, way)
     slow: list[Answer] = []
     asking = threading.Thread(target=lambda: slow.append(ask(way.port, "/slow")))
-    with probing(way.port) as probe:
+    with probing(way.port, rate=50) as probe:
         asking.start()
         while len(probe.answers) < 50:
             time.sleep(0.01)

@@ -12,12 +12,14 @@ recovery of a run that died do the same.
 """
 
 from agent.containers.cutover.outage import expected_outage
+from agent.containers.cutover.relay_image import relay_advice, relay_warning
 from agent.containers.cutover.scene import Scene, UnhealthyError, label_health
-from agent.containers.cutover.settings import Cutover, Hold, OnFailure, Proxy, Recreate
+from agent.containers.cutover.settings import RELAY_IMAGE, Cutover, Hold, OnFailure, Proxy, Recreate
 from agent.containers.cutover.shape import Shape, shape_of, shaped
 from agent.containers.cutover.strategy import Strategy, lead, strategy_for
 
 __all__ = [
+    "RELAY_IMAGE",
     "Cutover",
     "Hold",
     "OnFailure",
@@ -30,6 +32,8 @@ __all__ = [
     "expected_outage",
     "label_health",
     "lead",
+    "relay_advice",
+    "relay_warning",
     "shape_of",
     "shaped",
     "strategy_for",

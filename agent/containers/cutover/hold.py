@@ -13,12 +13,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from agent.containers.cutover.relay_image import relay_advice
 from agent.containers.cutover.scene import Scene, start_publishing
 from agent.containers.cutover.settings import Hold
 from agent.containers.cutover.shape import Shape
 from agent.containers.health import Ask, HealthSettings
 from agent.containers.labels import RELAY, ROLE, SLOT
-from agent.errors import ContainerError, DockwrightError
+from agent.errors import ContainerError, DockwrightError, RegistryError
 from agent.host import ContainerInfo, ContainerSpec, Network
 
 PROGRAM = Path(__file__).with_name("relay.py")
@@ -51,6 +52,7 @@ class RelayFront:
         if present is not None and present.labels.get(SLOT) != self._scene.slot:
             raise ContainerError(f"the name {self._name} belongs to a container that is not of this slot; remove it")
         if present is None:
+            self._require_python()
             with self._scene.journal.effect("run", "relay", self._name):
                 created = self._scene.host.create(self._specification())
                 self._scene.host.copy_in(created.id, "C:\\" if self._windows else "/", [_archive()])
@@ -112,6 +114,39 @@ class RelayFront:
         said: list[str] = []
         code = self._scene.host.execute(self._name, command, said.append, _ANSWER_SECONDS)
         return "" if code == 0 else " ".join(said) or f"the relay cannot ask ({code})"
+
+    def _require_python(self) -> None:
+        """An image that cannot run the relay is found out while the old container serves."""
+        host, name = self._scene.host, f"{self._name}-trial"
+        self._remove([relay for relay in self._relays() if relay.name == name])
+        labels = {SLOT: self._scene.slot, ROLE: RELAY}
+        command = ("-c", "import asyncio, http.client")
+        trial = ContainerSpec(
+            name=name,
+            image=self._settings.image,
+            entrypoint=(self._python,),
+            command=command,
+            labels=labels,
+            restart="no",
+        )
+        with self._scene.journal.effect("run", "relay", name):
+            created = host.create(trial)
+            try:
+                said = self._trial_output(created)
+            finally:
+                host.remove(created.id)
+        if said is not None:
+            needed = f"{self._settings.image} cannot run the relay of cutover: hold, which needs {self._python}"
+            raise ContainerError(f"{needed}; {relay_advice(host)}", output=said)
+
+    def _trial_output(self, trial: ContainerInfo) -> list[str] | None:
+        """What it said, or what the engine said; None if all is well."""
+        host = self._scene.host
+        try:
+            host.start(trial.id)
+        except ContainerError as error:
+            return [str(error).replace(trial.id, trial.name)]
+        return host.logs(trial.id, 20) if host.wait(trial.id, _START_SECONDS) else None
 
     def _target(self, container: ContainerInfo) -> str:
         """By name where there is a network that knows names: an address may be another after a restart."""
@@ -186,8 +221,13 @@ class RelayFront:
     def _pull(self) -> None:
         from agent.registry import ImageReference, find_credentials
 
-        credentials = find_credentials(ImageReference.parse(self._settings.image).registry)
-        self._scene.host.pull(self._settings.image, credentials, lambda _done, _total: None)
+        image = self._settings.image
+        credentials = find_credentials(ImageReference.parse(image).registry)
+        try:
+            self._scene.host.pull(image, credentials, lambda _done, _total: None)
+        except RegistryError as error:
+            advice = relay_advice(self._scene.host)
+            raise RegistryError(f"there is no image for the relay of cutover: hold: {error}; {advice}") from error
 
 
 def _relay_name(slot: str, shape: Shape) -> str:
