@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from agent.containers import RELAY_IMAGE, relay_advice
 from agent.engine.compatibility import isolation_lines
 from agent.engine.way import Reached
 from agent.errors import DockwrightError
-from agent.host import HostAddress
+from agent.host import ContainerHost, HostAddress
 from agent.plugins import connect
 from agent.registry import RegistryClient, find_credentials
 from agent.workspace import work_folder
@@ -45,6 +46,7 @@ def _engine(address: HostAddress) -> Iterator[Finding]:
             if platform.os == "windows":
                 found = "; ".join((found, *isolation_lines(platform)))
             way = host.way if isinstance(host, Reached) else None
+            relay = _relay(host)
     except DockwrightError as error:
         here = address.url.startswith(("unix:", "npipe:"))
         advice = "start Docker, or give another --host" if here else ""  # others say themselves what to do
@@ -56,6 +58,16 @@ def _engine(address: HostAddress) -> Iterator[Finding]:
             "" if way.encrypted else "others can read the traffic, secrets too: use https, or a login that encrypts"
         )
         yield Finding(what="connection", good=way.encrypted, found=way.text, advice=advice)
+    yield relay
+
+
+def _relay(host: ContainerHost) -> Finding:
+    """Only `cutover: hold` needs it, so its absence is no fault."""
+    if host.image(RELAY_IMAGE) is not None:
+        found = f"{RELAY_IMAGE} is there"
+    else:
+        found = f"{RELAY_IMAGE} is not there; for cutover: hold, {relay_advice(host)}"
+    return Finding(what="relay", good=True, found=found)
 
 
 def _home(home: Path) -> Finding:
