@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Full, Queue
 
@@ -37,6 +38,28 @@ class Streamed:
 
     pieces: Iterator[tuple[int, bytes]]
     ended: Ended = field(default_factory=lambda: Ended(status=0))
+
+
+class _LeftError(Exception):
+    """Nobody reads any more: the program is to end."""
+
+
+@dataclass(kw_only=True)
+class _Queue:
+    """Pieces on their way from the thread that runs a program to whoever reads it; last its status or failure."""
+
+    items: Queue[tuple[int, bytes] | BaseException | int] = field(default_factory=lambda: Queue(64))
+    left: threading.Event = field(default_factory=threading.Event)
+
+    def put(self, item: tuple[int, bytes] | BaseException | int) -> None:
+        """Wait for room. _LeftError if nobody reads any more."""
+        while not self.left.is_set():
+            try:
+                self.items.put(item, timeout=0.5)
+            except Full:
+                continue
+            return
+        raise _LeftError
 
 
 class DockerProgram:
@@ -117,43 +140,12 @@ class DockerProgram:
         )
 
     def _pieces(self, command: Command, ended: Ended) -> Iterator[tuple[int, bytes]]:
-        queue: Queue[tuple[int, bytes] | BaseException | int] = Queue(64)
-        left = threading.Event()
-
-        def put(item: tuple[int, bytes] | BaseException | int) -> None:
-            while not left.is_set():
-                try:
-                    queue.put(item, timeout=0.5)
-                except Full:
-                    continue
-                return
-            raise _LeftError
-
-        def run() -> None:
-            errors = bytearray()
-
-            def error(data: bytes) -> None:
-                errors.extend(data[: max(0, _ERRORS_KEPT - len(errors))])
-                put((2, data))
-
-            try:
-                status = self._shell.run(command, lambda data: put((1, data)), error)
-                ended.errors = bytes(errors)
-                put(status)
-            except _LeftError:
-                return
-            except BaseException as failure:
-                ended.errors = bytes(errors)
-                try:
-                    put(failure)
-                except _LeftError:
-                    return
-
-        thread = threading.Thread(target=run, daemon=True)
-        thread.start()
+        """In a thread of its own, so that whoever reads may take the time it wants, or leave."""
+        queue = _Queue()
+        threading.Thread(target=self._read_into, args=(queue, command, ended), daemon=True).start()
         try:
             while True:
-                item = queue.get()
+                item = queue.items.get()
                 if isinstance(item, BaseException):
                     raise item
                 if isinstance(item, int):
@@ -162,7 +154,23 @@ class DockerProgram:
                     return
                 yield item
         finally:
-            left.set()
+            queue.left.set()
+
+    def _read_into(self, queue: _Queue, command: Command, ended: Ended) -> None:
+        errors = bytearray()
+
+        def error(data: bytes) -> None:
+            errors.extend(data[: max(0, _ERRORS_KEPT - len(errors))])
+            queue.put((2, data))
+
+        last: int | BaseException
+        try:
+            last = self._shell.run(command, lambda data: queue.put((1, data)), error)
+        except BaseException as failure:
+            last = failure
+        ended.errors = bytes(errors)
+        with suppress(_LeftError):
+            queue.put(last)
 
     def _reached(self, ended: Ended) -> Ended:
         said = ended.said
@@ -187,10 +195,6 @@ def run_once(shell: Shell, command: Command) -> Ended:
 
     status = shell.run(command, output.extend, keep)
     return Ended(status=status, output=bytes(output), errors=bytes(errors))
-
-
-class _LeftError(Exception):
-    """Nobody reads any more: the program is to end."""
 
 
 _UNREACHABLE = {
