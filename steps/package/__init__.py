@@ -17,13 +17,13 @@ from agent.registry import tag_from
 from agent.report.wording import size
 from agent.scripts import HookPlaces, Hooks, HookSettings
 from agent.step import Outcome, StepContext
-from agent.transform import Change, Transformed, TransformFailure, tell, transform
+from agent.transform import Transformed
 from steps.package.manifest import PackageFolder
 from steps.package.releases import Releases, held_releases
+from steps.source_image.configuring import configure, note_changes
 from steps.source_image.planning import planned_file, planned_package
 
 STAGES = ("acquire", "extract", "transform", "switch")
-MASK = "********"
 
 
 class PackageStep:
@@ -96,17 +96,9 @@ def _hooks(
 
 
 def _configure(wanted: PackageFolder, hooks: Hooks, release: Path, context: StepContext) -> Transformed:
-    """PreDeploy, the features, Deploy (order as Calamari)."""
     with context.report.stage("transform"):
-        hooks.run("PreDeploy")
-        try:
-            transformed = transform(release, wanted.transform, hooks.variables)
-        except TransformFailure as failure:
-            tell(failure.messages, context.report)
-            raise
-        tell(transformed.messages, context.report)
-        context.report.detail(transformed.summary)
-        context.journal.changes([_row(change) for change in transformed.changes])
+        transformed = configure(release, wanted.transform, hooks, context)
+        note_changes(transformed, context)
         hooks.run("Deploy")
         return transformed
 
@@ -178,8 +170,3 @@ def _outcome(package: AcquiredPackage, release: Path, files: int, hooks: Hooks) 
     }
     said = hooks.outputs
     return Outcome(outputs={**said, **outputs}, told=frozenset(said.keys() - outputs.keys()))
-
-
-def _row(change: Change) -> tuple[str, str, str, str, str | None, str | None]:
-    old, new = (MASK, MASK) if change.sensitive else (change.old, change.new)
-    return change.feature, change.file, change.place, change.rule, old, new

@@ -19,8 +19,9 @@ from agent.registry import ImageReference
 from agent.report.wording import size
 from agent.scripts import Hooks
 from agent.step import StepContext
-from agent.transform import Change, Transformed, TransformFailure, tell, transform
+from agent.transform import Transformed
 from agent.variables import Variables
+from steps.source_image.configuring import configure, note_changes
 from steps.source_image.dockerfile import finish_dockerfile
 from steps.source_image.golden import (
     Golden,
@@ -34,7 +35,6 @@ from steps.source_image.hooking import content_hash, open_hooks
 from steps.source_image.manifest import Recipe, SourceImage, image_reference, read_recipe
 from steps.source_image.ways import FullBuild, OnGolden, Way, choose_way
 
-MASK = "********"
 LABELLED_FILES = 50
 EXPANSION = 8
 """How many times its size a package is taken to have unpacked, when room is looked for."""
@@ -80,7 +80,7 @@ def prepare(source: SourceImage, context: StepContext, *, planning: bool = False
     with hooks.watching():
         transformed = _configure(recipe, hooks, tree, context)
     context.journal.packages([*(_package_row(each) for each in packages), *map(_image_row, acquired.images)])
-    context.journal.changes([_journal_row(change) for change in transformed.changes])
+    note_changes(transformed, context)
     way: Way = FullBuild(reason="a hook may have changed any file")
     if taken:
         way = OnGolden(golden=taken.golden, found=taken.found, changes=taken.changes())
@@ -149,16 +149,8 @@ def _known(acquired: Acquired, tree: Path, context: StepContext) -> Variables:
 
 
 def _configure(recipe: Recipe, hooks: Hooks, tree: Path, context: StepContext) -> Transformed:
-    """PreDeploy, the features, Deploy (order as Calamari)."""
     with context.report.stage("transform"):
-        hooks.run("PreDeploy")
-        try:
-            transformed = transform(tree, recipe.transform, hooks.variables)
-        except TransformFailure as failure:
-            tell(failure.messages, context.report)
-            raise
-        tell(transformed.messages, context.report)
-        context.report.detail(transformed.summary)
+        transformed = configure(tree, recipe.transform, hooks, context)
         hooks.run("Deploy")
         if recipe.golden:
             return transformed
@@ -201,8 +193,3 @@ def _package_row(package: AcquiredPackage) -> tuple[str, str, str, str, int]:
 def _image_row(image: ResolvedImage) -> tuple[str, str, str, str, int]:
     """Its digest stands where a package's hash does; nothing of it is in the cache."""
     return image.name, image.id, image.version, image.digest.partition(":")[2], 0
-
-
-def _journal_row(change: Change) -> tuple[str, str, str, str, str | None, str | None]:
-    old, new = (MASK, MASK) if change.sensitive else (change.old, change.new)
-    return change.feature, change.file, change.place, change.rule, old, new

@@ -21,16 +21,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from agent.containers import Recreate
 from agent.host import ContainerHost, HostAddress
 from agent.journal import Journal
 from linux.local import connect
 from linux.sandbox import down, up
 from linux.sandbox.engine_call import EngineSocket
-from linux.sandbox.install import can_install, install, program
+from tests.bench.ways import open_way, remove_all
 from tests.system.place import Place, Way
 from tests.system.prober import probing
-from tests.system.proxies import haproxy, nginx
 from tests.system.python_image import make_python_image
 from tests.system.shop import free_port
 
@@ -87,8 +85,8 @@ def _replacers(folder: Path, stack: ExitStack, host: ContainerHost) -> dict[str,
         journal = Journal(own / "journal.db")
         stack.callback(journal.close)
         place = Place(f"{NAME}-{name}", IMAGE, host, journal)
-        way = _way(name, own, stack, place)
-        stack.callback(_remove, place)
+        way = open_way(name, own, stack, place)
+        stack.callback(remove_all, place)
         place.deploy(0, way)
         found[name] = (way.port, partial(_deploy, place, way))
     port = free_port()
@@ -101,27 +99,6 @@ def _replacers(folder: Path, stack: ExitStack, host: ContainerHost) -> dict[str,
 
 def _deploy(place: Place, way: Way, number: int) -> None:
     place.deploy(number, way, BOOT=BOOT)
-
-
-def _way(name: str, folder: Path, stack: ExitStack, place: Place) -> Way:
-    if name == "hold":
-        return place.held()
-    if name == "recreate":
-        port = free_port()
-        return Way(Recreate(), [f"127.0.0.1:{port}:80"], port)
-    proxy = haproxy(folder, _tool) if name == "haproxy" else nginx(folder, _tool)
-    return stack.enter_context(proxy).way
-
-
-def _tool(name: str) -> str:
-    if program(name) is None and can_install():
-        install([name], say=lambda _line: None)
-    return program(name) or name
-
-
-def _remove(place: Place) -> None:
-    for container in place.containers():
-        place.host.remove(container.id)
 
 
 @dataclass(frozen=True)

@@ -10,21 +10,17 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from agent.containers import Recreate
 from agent.host import HostAddress
 from agent.journal import Journal
 from linux.local import connect
 from linux.sandbox import down, up
 from linux.sandbox.engine_call import EngineSocket
-from linux.sandbox.install import can_install, install, program
-from tests.system.place import Place, Way, one_serves_after_death
-from tests.system.proxies import haproxy, nginx
+from tests.bench.ways import WAYS, open_way, remove_all
+from tests.system.place import Place, one_serves_after_death
 from tests.system.python_image import make_python_image
-from tests.system.shop import free_port
 
 NAME = "dockwright-moments"
 IMAGE = f"{NAME}:1"
-WAYS = ("haproxy", "nginx", "hold", "recreate")
 
 
 def main(wanted: list[str]) -> None:
@@ -50,34 +46,13 @@ def _dies(name: str, moment: int, folder: Path, place: Place) -> bool:
     place.name = f"{place.name}-{moment}"
     with ExitStack() as stack:
         stack.callback(place.journal.close)
-        stack.callback(_remove, place)
+        stack.callback(remove_all, place)
         try:
-            return one_serves_after_death(moment, place, _way(name, own, stack, place))
+            return one_serves_after_death(moment, place, open_way(name, own, stack, place))
         except BaseException:
             effects = place.journal.effects(place.journal.runs()[0])
             print(f"{name} {moment}:", *(f"{one.kind} {one.name} {bool(one.done)}" for one in effects), sep="\n  ")
             raise
-
-
-def _way(name: str, folder: Path, stack: ExitStack, place: Place) -> Way:
-    if name == "hold":
-        return place.held()
-    if name == "recreate":
-        port = free_port()
-        return Way(Recreate(), [f"127.0.0.1:{port}:80"], port)
-    proxy = haproxy(folder, _tool) if name == "haproxy" else nginx(folder, _tool)
-    return stack.enter_context(proxy).way
-
-
-def _tool(name: str) -> str:
-    if program(name) is None and can_install():
-        install([name], say=lambda _line: None)
-    return program(name) or name
-
-
-def _remove(place: Place) -> None:
-    for container in place.containers():
-        place.host.remove(container.id)
 
 
 if __name__ == "__main__":
