@@ -19,7 +19,8 @@ import msgspec
 
 from agent.errors import RegistryError
 from agent.registry.credentials import IDENTITY_TOKEN
-from agent.registry.transport import Answer, Origin, Request, Transport
+from agent.registry.origin import Origin
+from agent.registry.transport import Answer, Request, Transport
 
 if TYPE_CHECKING:
     from agent.host import Credentials

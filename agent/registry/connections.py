@@ -14,7 +14,7 @@ from agent.errors import RegistryError
 from agent.registry.destinations import look_up, names_this_machine, require_allowed_name
 
 if TYPE_CHECKING:
-    from agent.registry.transport import Origin
+    from agent.registry.origin import Origin
 
 CONNECT_SECONDS = 15.0
 SILENCE_SECONDS = 30.0

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from agent.errors import RegistryError
 
 if TYPE_CHECKING:
-    from agent.registry.transport import Origin
+    from agent.registry.origin import Origin
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 

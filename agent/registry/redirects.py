@@ -12,8 +12,9 @@ from urllib.parse import urljoin, urlsplit
 
 from agent.errors import RegistryError
 from agent.registry.addresses import is_loopback
+from agent.registry.origin import Origin
 from agent.registry.session import Session
-from agent.registry.transport import Answer, Origin, Request, Stream
+from agent.registry.transport import Answer, Request, Stream
 
 _MOST = 5
 _STATUSES = frozenset({301, 302, 303, 307, 308})

@@ -13,8 +13,9 @@ from urllib.parse import urljoin, urlsplit
 from agent.errors import RegistryError
 from agent.registry.addresses import is_loopback
 from agent.registry.auth import authorize, read_challenge
+from agent.registry.origin import Origin
 from agent.registry.reference import DOCKER_HUB, ImageReference
-from agent.registry.transport import Answer, Origin, Request, Stream, Transport
+from agent.registry.transport import Answer, Request, Stream, Transport
 
 if TYPE_CHECKING:
     from agent.host import Credentials

@@ -18,6 +18,7 @@ import msgspec
 from agent.errors import RegistryError
 from agent.registry.connections import open_connection, request_target
 from agent.registry.destinations import DestinationError
+from agent.registry.origin import Origin
 
 _SECONDS = 30.0
 _WHOLE_ANSWER_SECONDS = 120.0
@@ -29,19 +30,6 @@ _PASSING = frozenset({429, 500, 502, 503, 504})
 _PIECE = 256 * 1024
 
 _Got = TypeVar("_Got", bound="Answer | Stream")
-
-
-class Origin(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a request goes. `host` is lower case, IPv6 without brackets."""
-
-    scheme: str
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        usual = 443 if self.scheme == "https" else 80
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}" + ("" if self.port == usual else f":{self.port}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from agent.errors import PackageError, RegistryError
 from agent.packages import FeedSettings, PackageCache, PackageReference, acquire, open_feed
 from agent.packages.feeds import Patience
 from agent.registry.destinations import look_up, require_allowed_name
-from agent.registry.transport import Origin
+from agent.registry.origin import Origin
 from tests.packages.web_server import WebServer, reply
 
 LOOPBACK = [

@@ -13,7 +13,8 @@ from agent.host import Credentials
 from agent.registry import RegistryClient
 from agent.registry.auth import basic
 from agent.registry.documents import Descriptor
-from agent.registry.transport import Origin, Request, Transport
+from agent.registry.origin import Origin
+from agent.registry.transport import Request, Transport
 from tests.conftest import TestRun
 from tests.registry.fake_server import Asked, FakeServer, Reply
 from tests.registry.memory_registry import MemoryRegistry, described

@@ -14,7 +14,8 @@ from agent.errors import InputError, RegistryError
 from agent.host import BuildRequest, ContainerHost, Credentials
 from agent.registry.auth import basic
 from agent.registry.client import RegistryClient
-from agent.registry.transport import Origin, Request, Transport
+from agent.registry.origin import Origin
+from agent.registry.transport import Request, Transport
 from tests.conftest import TestRun
 from tests.objections import objection
 from tests.registry.fake_server import Asked, Certificate, FakeServer, Reply

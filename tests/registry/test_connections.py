@@ -13,7 +13,8 @@ import pytest
 from agent.errors import RegistryError
 from agent.registry import RegistryClient
 from agent.registry.connections import proxy_for
-from agent.registry.transport import Origin, Request, Transport
+from agent.registry.origin import Origin
+from agent.registry.transport import Request, Transport
 from tests.registry.fake_server import FakeServer, Reply
 
 ASK = Request(method="GET", path="/v2/")

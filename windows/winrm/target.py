@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from agent.documents import closest
 from agent.errors import HostError, InputError
@@ -103,15 +103,8 @@ def read(address: HostAddress) -> Target:
     `DOMAIN%5Cuser` or `user%40domain`. InputError for what cannot be meant, HostError without a password.
     """
     url = address.url
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise InputError(f"{url}: {error}") from error
-    if parts.password is not None:
-        raise InputError(f"a winrm:// URL holds no password; {_GIVING}")
-    if parts.scheme != "winrm" or not parts.hostname or parts.path not in ("", "/", "/wsman") or parts.fragment:
-        raise InputError(f"{url}: a Windows machine is given as winrm://user@host or winrm://user@host:5986")
+    parts = _parts(url)
+    port, host = parts.port, parts.hostname or ""
     options = _options(url, parts.query)
     login: Login = _one_of(url, options, "transport", get_args(Login), "ntlm")  # type: ignore[assignment]
     usual = "https" if port == 5986 or login in ("basic", "certificate") else "http"
@@ -121,7 +114,7 @@ def read(address: HostAddress) -> Target:
     return _checked(
         Target(
             url=url,
-            host=parts.hostname,
+            host=host,
             port=port or (5986 if scheme == "https" else 5985),
             scheme=scheme,
             user=unquote(parts.username or ""),
@@ -133,12 +126,25 @@ def read(address: HostAddress) -> Target:
             thumbprint=options.get("thumbprint", "").replace(":", "").lower(),
             certificate=options.get("certificate", ""),
             key=options.get("key", ""),
-            address=options.get("address", parts.hostname),
+            address=options.get("address", host),
         )
     )
 
 
 _GIVING = "give it by --host-password-file or in DOCKWRIGHT_HOST_PASSWORD"
+
+
+def _parts(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise InputError(f"{url}: {error}") from error
+    if parts.password is not None:
+        raise InputError(f"a winrm:// URL holds no password; {_GIVING}")
+    if parts.scheme != "winrm" or not parts.hostname or parts.path not in ("", "/", "/wsman") or parts.fragment:
+        raise InputError(f"{url}: a Windows machine is given as winrm://user@host or winrm://user@host:5986")
+    return parts
 
 
 def _options(url: str, query: str) -> dict[str, str]:

@@ -3,28 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol, assert_never
 
 from agent.containers.cutover.scene import Scene
 from agent.containers.cutover.settings import Hold, Proxy, Recreate
-from agent.containers.cutover.shape import Shape, shape_of
+from agent.containers.cutover.shape import Shape
 from agent.containers.health import Ask
-from agent.errors import ContainerError
-from agent.host import ContainerHost, ContainerInfo
-
-_ANYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104  compared, not bound
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """Where a front reaches a container."""
-
-    address: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+from agent.host import ContainerInfo
 
 
 class Front(Protocol):
@@ -94,18 +79,3 @@ def front_for(shape: Shape, scene: Scene) -> Front:
 
             return RelayFront(shape, scene)
     assert_never(shape.cutover)
-
-
-def endpoint_of(container: ContainerInfo, host: ContainerHost) -> Endpoint:
-    """Where the proxy finds the container, by its own labels; ContainerError if it has no address now."""
-    shape = shape_of(container.labels)
-    if isinstance(shape.cutover, Proxy) and shape.cutover.via == "published":
-        for port in container.ports:
-            if port.container == shape.port and port.host:
-                return Endpoint(host.address if port.address in _ANYWHERE else port.address, port.host)
-    elif container.addresses:
-        return Endpoint(container.addresses[0], shape.port)
-    raise ContainerError(
-        f"the container {container.name} has no address that requests could be led to; see that it runs and has a "
-        "network"
-    )

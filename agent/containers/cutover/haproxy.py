@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.containers.cutover.connections import await_quiet
-from agent.containers.cutover.front import Endpoint, endpoint_of
+from agent.containers.cutover.endpoint import Endpoint, endpoint_of
 from agent.containers.cutover.scene import Scene
 from agent.containers.cutover.settings import Proxy
 from agent.containers.cutover.shape import Shape, shape_of

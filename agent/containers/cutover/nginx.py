@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agent.containers.cutover.connections import await_quiet
-from agent.containers.cutover.front import Endpoint, endpoint_of
+from agent.containers.cutover.endpoint import Endpoint, endpoint_of
 from agent.containers.cutover.nginx_include import (
     header_line,
     include_text,

@@ -14,7 +14,7 @@ from contextlib import closing
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from urllib.parse import urlsplit
 
-from agent.containers.cutover.front import Endpoint
+from agent.containers.cutover.endpoint import Endpoint
 
 _MARK = "written by dockwright at each deployment"
 _ASKED, _SHOWN = "X-Dockwright-Probe", "X-Dockwright-Route"

@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 
 from agent.errors import PackageError
 from agent.registry.destinations import names_this_machine
-from agent.registry.transport import Origin
+from agent.registry.origin import Origin
 
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
 _LONGEST = 4096

@@ -10,7 +10,7 @@ from http.client import HTTPConnection, HTTPSConnection
 from agent.errors import PackageError, RegistryError
 from agent.packages.web.access import Access
 from agent.registry.connections import CONNECT_SECONDS, open_connection
-from agent.registry.transport import Origin
+from agent.registry.origin import Origin
 
 MOST_IDLE = 8
 
