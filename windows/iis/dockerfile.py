@@ -47,6 +47,16 @@ def dockerfile(site: Site) -> str:
     return _text(_iis_lines(site))
 
 
+def features_of(site: Site) -> list[str]:
+    """The features of IIS, by their names for DISM, that the site uses and its base does not have."""
+    found = {each for web in site.webs for each in web.server.features}
+    if site.has_asp:
+        found.add("IIS-ASP")
+    if site.has_services and site.version == "3.5":
+        found.add("WCF-HTTP-Activation")
+    return sorted(found)
+
+
 def _text(lines: Iterable[str]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
@@ -57,7 +67,7 @@ def _iis_lines(site: Site) -> Iterator[str]:
         yield "# IIS's URL Rewrite module, for <rewrite>. Where there is no internet, COPY it from beside this file."
         yield f"ADD {_REWRITE} C:/setup/rewrite.msi"
         yield r"RUN start /wait msiexec /i C:\setup\rewrite.msi /qn /norestart"
-    if features := _features(site):
+    if features := features_of(site):
         yield "# Features of IIS that the site uses and the base does not have."
         yield "RUN dism /Online /Quiet /Enable-Feature /All" + "".join(f" /FeatureName:{each}" for each in features)
     if unlocked := sorted({each for web in site.webs for each in web.server.unlocked}):
@@ -83,15 +93,6 @@ def _iis_base(site: Site) -> str:
         return IIS
     services = site.has_services and site.version != "3.5"
     return FRAMEWORK.format(image="wcf" if services else "aspnet", version=site.version)
-
-
-def _features(site: Site) -> list[str]:
-    found = {each for web in site.webs for each in web.server.features}
-    if site.has_asp:
-        found.add("IIS-ASP")
-    if site.has_services and site.version == "3.5":
-        found.add("WCF-HTTP-Activation")
-    return sorted(found)
 
 
 def _core_lines(program: Program) -> Iterator[str]:

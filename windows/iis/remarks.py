@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from windows.iis.dockerfile import features_of
 from windows.iis.program import SUPPORTED_UNTIL, Program
 from windows.iis.site import Site
 
@@ -23,6 +24,8 @@ def found_in(site: Site) -> Iterator[str]:
         yield f"started as {site.program.name}{', with a runtime of its own' if site.program.self_contained else ''}"
     if site.has_services:
         yield "WCF services"
+    if site.kind != "core" and site.for_windows and (features := features_of(site)):
+        yield f"features of IIS that the base does not have: {', '.join(features)}"
     for each in site.applications:
         yield f"an application of its own at {each.path}"
     if site.transforms:
@@ -56,6 +59,11 @@ def _of_iis(site: Site) -> Iterator[str]:
         yield (
             f"these are the sources ({site.project}) with what was last built in bin, perhaps for debugging; "
             "better publish the project, and give that folder"
+        )
+    if any(web.server.rewrites for web in site.webs):
+        yield (
+            "<rewrite> needs IIS's URL Rewrite module, which the base image does not have: the Dockerfile downloads "
+            "and installs it; have a copy beside it if the build host has no internet"
         )
     for path, web in (("", site.web), *((each.path, each.web) for each in site.applications)):
         yield from (f"{path}: {line}" if path else line for line in (*web.server.concerns, *web.concerns))

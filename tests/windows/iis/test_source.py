@@ -131,6 +131,7 @@ REDIRECT = (
         (web_config(web='<compilation debug="true"/>'), 'debug="true"'),
         (web_config(""), "names no targetFramework"),
         (web_config(server=REDIRECT), "sends http to https"),
+        (web_config(server="<rewrite/>"), "<rewrite> needs IIS's URL Rewrite module"),
         (web_config(server=MODULE), "the handler 'php' starts C:\\php\\php-cgi.exe, which is no part of Windows"),
         (web_config(server='<modules><add name="Native"/><add name="N" type="T"/></modules>'), "IIS (Native):"),
         (web_config(server="<isapiFilters/>"), "<isapiFilters> belongs to the whole server"),
@@ -150,6 +151,12 @@ REDIRECT = (
 def test_what_changes_in_a_container_is_told(tmp_path: Path, config: str, note: str) -> None:
     written = begin(write(tmp_path / "site", {"Web.config": config}), "Shop", tmp_path / "out")
     assert any(note in line for line in written.notes)
+
+
+def test_features_of_iis_that_go_into_the_image_are_told(tmp_path: Path) -> None:
+    config = web_config(server='<webSocket enabled="true"/>')
+    written = begin(write(tmp_path / "site", {"Web.config": config}), "Shop", tmp_path / "out")
+    assert "features of IIS that the base does not have: IIS-WebSockets" in written.found
 
 
 def test_site_without_faults_hears_only_where_its_log_is(tmp_path: Path) -> None:
