@@ -110,6 +110,9 @@ class Doorway:
     async def _welcome(self, connection: socket.socket) -> None:
         """The handshake, and a place within."""
         with suppress(OSError):
+            connection.setsockopt(
+                socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
+            )  # asyncio does so only for its own sockets
             _, protocol = await asyncio.get_running_loop().connect_accepted_socket(
                 self._make, connection, ssl=self._context, ssl_handshake_timeout=HANDSHAKE_SECONDS
             )

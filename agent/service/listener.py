@@ -63,8 +63,9 @@ async def _serve(settings: Listening, log: Log) -> None:
         requires_signature=settings.requires_signature,
     )
     context = peer_context(settings.certificate, peers)
-    server = _Server(server_config(build_app(service), settings.address, settings.port, context), settings, log)
     poller = _poller(settings, service, log)
+    config = server_config(build_app(service), settings.address, settings.port, context)
+    server = _Server(config, settings, log, poller)
     running = asyncio.create_task(runner.serve())
     try:
         await server.serve()
@@ -92,18 +93,17 @@ def _poller(settings: Listening, service: Service, log: Log) -> Poller | None:
         certificate=settings.certificate,
         home=settings.home,
     )
-    poller = Poller(polling, service.blobs, service.deployments, service.runner, call, log)
-    poller.start()
-    return poller
+    return Poller(polling, service.blobs, service.deployments, service.runner, call, log)
 
 
 class _Server(PeerServer):
-    """Says where it listens."""
+    """Says where it listens, and only then lets the poller ask for work."""
 
-    def __init__(self, config: uvicorn.Config, settings: Listening, log: Log) -> None:
+    def __init__(self, config: uvicorn.Config, settings: Listening, log: Log, poller: Poller | None) -> None:
         super().__init__(config)
         self._settings = settings
         self._log = log
+        self._poller = poller
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -112,3 +112,5 @@ class _Server(PeerServer):
         self._log(f"thumbprint {own.thumbprint}")
         if reason := not_valid_now(own.der, datetime.now(UTC)):
             self._log(f"nobody will talk to us: our certificate {own.certificate} {reason}")
+        if self._poller is not None:
+            self._poller.start()

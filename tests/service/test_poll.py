@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import socket
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -16,12 +17,13 @@ import pytest
 from agent.report.stream import decode_line
 from agent.service.broker import Broker, Queued
 from agent.service.certificate import own_certificate
+from agent.service.connection import Connection
 from agent.service.doorway import PeerServer
 from agent.service.peers import Peers
-from agent.service.protocol import DeploymentRequest
+from agent.service.protocol import DeploymentRequest, Poll
 from agent.service.push import Blob
 from agent.service.sealing import seal
-from agent.service.tls import peer_context, server_config
+from agent.service.tls import PeerConnection, peer_context, server_config
 from tests.patience import eventually
 from tests.service.conftest import VARIABLES, WHEN, Agent
 
@@ -63,6 +65,11 @@ class Serving:
         self._server.should_exit = True
         self._server.force_exit = True
         self._thread.join()
+
+    def connections(self) -> list[socket.socket]:
+        """The sockets of those who are connected."""
+        inside = self._server.server_state.connections
+        return [each.transport.get_extra_info("socket") for each in inside if isinstance(each, PeerConnection)]
 
     def do(self, work: Awaitable[T]) -> T:
         """Run a method of the broker in its loop."""
@@ -143,6 +150,17 @@ def test_same_work_queued_again_is_done_once(serving: Serving, polling: Agent, t
     queue(serving, polling, blobs)
     time.sleep(1)
     assert mark.read_text() == "x"
+
+
+def test_small_answers_are_not_held_back(serving: Serving, tmp_path: Path) -> None:
+    """Without this option an answer of two parts waits for the other side's acknowledgement of the first."""
+    own = own_certificate(tmp_path / "peer", "peer")
+    serving.peers.add("peer", own.pem, own.thumbprint, ("read",), WHEN)
+    connection = Connection(serving.url, serving.own.thumbprint, own)
+    connection.ask("POST", "/v1/agents/poll", msgspec.json.encode(Poll(sealing_key="", wait=0)))
+    [held] = serving.connections()
+    assert held.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
+    connection.close()
 
 
 def test_broker_that_the_agent_does_not_know_is_told_nothing(
