@@ -63,8 +63,8 @@ _ADVICE = {
         "alias, or register that name: setspn -S HTTP/{host} COMPUTER"
     ),
     r"find kdc|contact any kdc|resolve .*kdc|default realm|determine realm": (
-        "no Kerberos server for the realm of {user} answers; see the realm (name%40REALM, in capitals) and [realms] in "
-        "/etc/krb5.conf"
+        "no Kerberos server for the realm of {user} answers; see the realm (name%40REALM, in capitals) and [realms] "
+        "in /etc/krb5.conf"
     ),
     r"clock skew": "the clocks of this machine and of Kerberos differ by minutes; set the clock (timedatectl)",
 }
