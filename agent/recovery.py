@@ -19,7 +19,8 @@ from agent.labels import TEMPORARY
 
 Log = Callable[[str], None]
 
-_LOOKS = 3
+_AT_LEAST = 0.6
+_AT_MOST = 10.0
 _PAUSE = 0.2
 
 
@@ -88,11 +89,15 @@ def _forget_unfinished(effects: list[EffectRecord], host: ContainerHost) -> None
     """The engine ends the instruction that was under way, and only then sees that nobody waits for the image."""
     from agent.images.unfinished import left_by
 
-    looks = _LOOKS if any(effect.kind == "build" and not effect.done for effect in effects) else 1
-    for pause in range(looks):
-        time.sleep(pause * _PAUSE)
-        for image in left_by(effects, host):
+    was_cut = any(effect.kind == "build" and not effect.done for effect in effects)
+    now = time.monotonic()
+    earliest, latest = now + (_AT_LEAST if was_cut else 0), now + _AT_MOST
+    while (left := left_by(effects, host)) or time.monotonic() < earliest:
+        for image in left:
             _forget(image.id, host)
+        if time.monotonic() > latest:
+            return
+        time.sleep(_PAUSE)
 
 
 def _forget(reference: str, host: ContainerHost) -> None:
