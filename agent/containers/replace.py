@@ -18,7 +18,8 @@ from agent.containers.cutover.scene import application, restore, serving
 from agent.containers.fitting import require_fitting
 from agent.containers.health import HealthSettings
 from agent.containers.labels import DEPLOYMENT, SLOT, SPECIFICATION
-from agent.errors import ContainerError, DockwrightError, HalfDoneError
+from agent.containers.undoing import put_right
+from agent.errors import ContainerError, DockwrightError
 from agent.host import ContainerHost, ContainerInfo, ContainerSpec
 from agent.journal import Effects
 
@@ -87,7 +88,7 @@ def replace(
                 if replacement.accept:
                     replacement.accept()
         except BaseException as failure:
-            _put_right(strategy, new, old, failure, scene)
+            _undo(strategy, new, old, failure, scene)
             raise
     return Replaced(container=_tidied(replacement, new, scene), boot_seconds=boot_seconds)
 
@@ -204,17 +205,14 @@ def _one_by_one(
         new.append(_prepare(replacement, new, scene.host, scene.journal))
 
 
-def _put_right(
+def _undo(
     strategy: Strategy, new: list[ContainerInfo], old: list[ContainerInfo], failure: BaseException, scene: Scene
 ) -> None:
     """After a failure the old ones serve again, unless the settings say to leave everything as it is."""
     if isinstance(failure, UnhealthyError) and scene.on_failure == "off":
         scene.log(f"warning: {new[-1].name} stays, as run.on-failure is off")
         return
-    try:
-        strategy.undo(new, old, {container.id for container in new if container.started})
-    except DockwrightError as undoing:
-        raise HalfDoneError(failure, undoing) from failure
+    put_right(strategy, new, old, {container.id for container in new if container.started}, failure, scene)
 
 
 def _tidied(replacement: Replacement, new: list[ContainerInfo], scene: Scene) -> ContainerInfo:

@@ -11,7 +11,8 @@ from agent.containers.cutover import Proxy, Scene, Shape, Strategy, shape_of, st
 from agent.containers.cutover.scene import serving
 from agent.containers.labels import SLOT, SPECIFICATION
 from agent.containers.replace import replica_name
-from agent.errors import ContainerError, DockwrightError, HalfDoneError, InputError
+from agent.containers.undoing import put_right
+from agent.errors import ContainerError, InputError
 from agent.host import ContainerHost, ContainerInfo, ContainerSpec
 from agent.journal import Effects
 
@@ -50,7 +51,7 @@ def scale(
                 strategy.switch(new, running, [])
             _retire(strategy, running, scaling.replicas)
         except BaseException as failure:
-            _put_right(strategy, new, running, kept, failure)
+            put_right(strategy, new, running, kept, failure, scene)
             raise
     return [one.name for one in _by_number(serving(host, scaling.slot))]
 
@@ -117,12 +118,3 @@ def _retire(strategy: Strategy, running: list[ContainerInfo], replicas: int) -> 
     for container in going:
         strategy.drain(container)
         strategy.retire(container)
-
-
-def _put_right(
-    strategy: Strategy, new: list[ContainerInfo], running: list[ContainerInfo], kept: set[str], failure: BaseException
-) -> None:
-    try:
-        strategy.undo(new, running, kept)
-    except DockwrightError as undoing:
-        raise HalfDoneError(failure, undoing) from failure

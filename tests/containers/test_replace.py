@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from agent.containers import SLOT, HealthSettings, Replacement, RunSettings, replace, serving
-from agent.errors import ContainerError, HostError
+from agent.errors import ContainerError, HalfDoneError, HostError
 from agent.host import ContainerSpec, Port
 from agent.journal import Journal, NewRun, RunEntry
 from agent.testing import Behaviour, MemoryHost
@@ -110,6 +110,35 @@ def test_whatever_call_fails_the_old_container_serves(operation: str, host: Memo
         deploy(wanted(2), host, entry)
     assert names_serving(host) == ["web-deployments-1"]
     assert host.inspect("web-deployments-2") is None
+
+
+def test_an_engine_that_starts_anew_in_the_middle_is_waited_for(host: MemoryHost, entry: RunEntry) -> None:
+    deploy(wanted(1), host, entry)
+    away = HostError("nobody listens at the engine's address")
+
+    def log(text: str) -> None:
+        if text == "starting web-deployments-2":
+            for operation in ("start", "remove", "platform", "platform"):
+                host.fail_next(operation, away)
+        said.append(text)
+
+    said: list[str] = []
+    with pytest.raises(HostError, match="nobody listens"):
+        replace(wanted(2), host, entry, nullcontext, log)
+    assert [line for line in said if line.startswith("warning: the engine does not answer")] == said[-2:-1]
+    assert names_serving(host) == ["web-deployments-1"]
+    assert host.inspect("web-deployments-2") is None
+
+
+def test_what_cannot_be_put_back_while_the_engine_is_well_is_left_to_the_next_run(
+    host: MemoryHost, entry: RunEntry
+) -> None:
+    deploy(wanted(1), host, entry)
+    host.fail_next("start", ContainerError("no room"))
+    for _ in range(2):
+        host.fail_next("remove", HostError("out of sorts"))
+    with pytest.raises(HalfDoneError, match="no room; and what ran before could not be put back: out of sorts"):
+        deploy(wanted(2), host, entry)
 
 
 def test_stop_that_was_cut_short_is_ended_before_the_old_container_starts_again(
