@@ -65,7 +65,9 @@ def open_bundle(path: Path, work: Path, trust: BundleTrust | None = None) -> Bun
     if not root.exists():
         raise InputError(f"there is no bundle at {path}; give the folder or .zip that holds {MANIFEST}")
     if not (root / MANIFEST).is_file():
-        raise InputError(f"{path} is not a bundle: it has no {MANIFEST} at its top")
+        raise InputError(
+            f"{path} is not a bundle: it has no {MANIFEST} at its top; see the README for what goes into one"
+        )
     signed = _checked_signature(root, path.name, trust or BundleTrust())
     manifest = read_document(root / MANIFEST, StepManifest)
     _require_distinct(manifest)

@@ -196,7 +196,9 @@ def _expected_plan(request: Request, opened: _Opened) -> Plan | None:
     if request.plan is None:
         return None
     if not isinstance(opened.step, PlannableStep):
-        raise InputError(f"the step '{opened.manifest.step}' cannot be planned, so it has no plan to keep to")
+        raise InputError(
+            f"the step '{opened.manifest.step}' cannot be planned, so it keeps to none; run it without --plan"
+        )
     return load(request.plan)
 
 

@@ -58,7 +58,7 @@ def parse_yaml(data: bytes, name: str) -> object:
         loader = yaml.BaseLoader(text)
         node = loader.get_single_node()
         if node is None:
-            raise InputError(f"{name} is empty")
+            raise InputError(f"{name} is empty; see the README for what stands in it")
         _refuse_duplicates(node, name)
         return loader.construct_document(node)
     except yaml.MarkedYAMLError as error:

@@ -33,7 +33,9 @@ def read_password(path: Path) -> str:
         password = line.decode("utf-8-sig").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise VariablesError(f"the password file {path} cannot be read: {reason}") from error
+        raise VariablesError(
+            f"the password file {path} cannot be read: {reason}; check its name and rights"
+        ) from error
     if not password:
         raise VariablesError(f"the password file {path} is empty; its first line is the password")
     return password

@@ -73,7 +73,7 @@ def save(plan: Plan, path: Path) -> None:
         beside.replace(path)
     except OSError as error:
         beside.unlink(missing_ok=True)
-        raise StorageError(f"the plan cannot be written to {path}: {error.strerror}") from error
+        raise StorageError(f"the plan cannot be written to {path}: {error.strerror}; name another file") from error
 
 
 def load(path: Path) -> Plan:
@@ -81,7 +81,9 @@ def load(path: Path) -> Plan:
     try:
         data = msgspec.json.decode(path.read_bytes())
     except OSError as error:
-        raise InputError(f"the plan {path} cannot be read: {error.strerror}") from error
+        raise InputError(
+            f"the plan {path} cannot be read: {error.strerror}; make one with dockwright plan --save"
+        ) from error
     except msgspec.DecodeError as error:
         raise InputError(f"the plan {path} is not a plan: {error}; make one with dockwright plan --save") from error
     return convert(data, Plan, where=f"the plan {path}")

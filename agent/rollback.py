@@ -108,7 +108,9 @@ def _left_unhealthy(runs: list[RunRecord], current: RunRecord, connected: Callab
 
 def _named(to: str, runs: list[RunRecord], current: RunRecord) -> RunRecord:
     if to.lower() == current.id.lower():
-        raise InputError(f"{current.id} is what runs in the slot {current.slot} now")
+        raise InputError(
+            f"{current.id} is what runs in the slot {current.slot} now; name an earlier one, see dockwright history"
+        )
     found = next((run for run in runs if to.lower() in {run.id.lower(), run.release.lower()}), None)
     if found is None:
         known = tuple(dict.fromkeys(run.id for run in runs))

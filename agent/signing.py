@@ -66,7 +66,9 @@ def make_key(path: Path) -> str:
     except FileExistsError as error:
         raise InputError(f"{path} is there already; a signing key is never overwritten") from error
     except OSError as error:
-        raise StorageError(f"the signing key {path} cannot be written: {error.strerror}") from error
+        raise StorageError(
+            f"the signing key {path} cannot be written: {error.strerror}; name another file"
+        ) from error
     return _encoded(private.public_key().public_bytes_raw())
 
 
@@ -208,7 +210,9 @@ def _checked_statement(signed: Signature) -> Statement:
         _public_key(signed.signer).verify(signature, statement)
         return msgspec.json.decode(statement, type=Statement)
     except InvalidSignature as error:
-        raise InputError("the bundle's signature is wrong: it was changed after it was signed") from error
+        raise InputError(
+            "the bundle's signature is wrong: it was changed after it was signed; get it again from who signed it"
+        ) from error
     except msgspec.DecodeError as error:
         raise InputError(f"the bundle's signed statement cannot be read: {error}") from error
 
@@ -231,7 +235,9 @@ def _private_key(path: Path) -> Ed25519PrivateKey:
     try:
         key = load_pem_private_key(path.read_bytes(), None)
     except OSError as error:
-        raise InputError(f"the signing key {path} cannot be read: {error.strerror}") from error
+        raise InputError(
+            f"the signing key {path} cannot be read: {error.strerror}; make one with dockwright trust new-key"
+        ) from error
     except (ValueError, TypeError) as error:
         raise InputError(f"{path} is no signing key; make one with dockwright trust new-key") from error
     if not isinstance(key, Ed25519PrivateKey):

@@ -95,7 +95,9 @@ def _require_only_golden(manifest: SourceManifest, *, has_dockerfile: bool) -> N
 def _require_inside(reference: PackageReference) -> None:
     path = PurePosixPath(reference.extract_to.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts or ":" in reference.extract_to:
-        raise InputError(f"{SDI}: packages: extract-to '{reference.extract_to}' leads out of the source package")
+        raise InputError(
+            f"{SDI}: packages: extract-to '{reference.extract_to}' leads out of the package; name a folder in it"
+        )
 
 
 def _has_base(dockerfile: Path) -> bool:

@@ -111,7 +111,7 @@ def _secret(path: Path | None) -> str:
             f"{path} cannot be read for a secret; give a text file that has it in its first line"
         ) from error
     if not lines or not lines[0].strip():
-        raise InputError(f"{path} holds no secret in its first line")
+        raise InputError(f"{path} holds no secret in its first line; write it there")
     return lines[0].strip()
 
 

@@ -47,7 +47,9 @@ def read_standard_input() -> str:
     try:
         return sys.stdin.buffer.read().decode("utf-8")
     except UnicodeDecodeError as error:
-        raise InputError(f"the template on standard input is not UTF-8 (byte {error.start})") from error
+        raise InputError(
+            f"the template on standard input is not UTF-8 (byte {error.start}); convert it first"
+        ) from error
 
 
 def _explained(template: str, variables: Variables, *, reveal: bool) -> Answer:

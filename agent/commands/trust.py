@@ -40,7 +40,9 @@ def add(home: Path, name: str, certificate: Path, thumbprint: str, scopes: str) 
         pem = certificate.read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not in PEM form"
-        raise InputError(f"the certificate {certificate} cannot be read: {reason}") from error
+        raise InputError(
+            f"the certificate {certificate} cannot be read: {reason}; give the one that dockwright trust show prints"
+        ) from error
     now = datetime.now(UTC)
     if reason := not_valid_now(der_of(pem), now):
         raise InputError(f"the certificate {certificate} {reason}; let the other side make a new one")

@@ -49,7 +49,7 @@ def read_source(request: BuildRequest) -> Source:
         with path.open("rb") as file:
             text = file.read(1_000_000).decode("utf-8", "replace")
     except OSError as error:
-        raise BuildError(f"{path}: the Dockerfile cannot be read ({error.strerror})") from error
+        raise BuildError(f"{path}: the Dockerfile cannot be read ({error.strerror}); see build.dockerfile") from error
     return Source(dockerfile=request.dockerfile, instructions=tuple(instructions(text)), frontend=frontend(text))
 
 
@@ -71,7 +71,10 @@ def follow_build(messages: Iterable[Event], source: Source, output: LineSink) ->
     for line in lines.rest():
         output(line)
     if not image:
-        raise BuildError(f"{source.dockerfile}: the engine ended the build without an image", output=tuple(printed))
+        raise BuildError(
+            f"{source.dockerfile}: the engine ended the build without an image; see its log, and try again",
+            output=tuple(printed),
+        )
     return image
 
 

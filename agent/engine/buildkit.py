@@ -207,4 +207,10 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _late(request: BuildRequest, *, timed: bool) -> BuildError:
-    return time_is_up(request) if timed else BuildError(f"{request.dockerfile}: the build said nothing for an hour")
+    return (
+        time_is_up(request)
+        if timed
+        else BuildError(
+            f"{request.dockerfile}: the build said nothing for an hour; see what its last instruction waits for"
+        )
+    )

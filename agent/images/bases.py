@@ -45,7 +45,7 @@ def _text(path: Path) -> str:
         with path.open("rb") as file:
             return file.read(_LARGEST).decode("utf-8", "replace")
     except OSError as error:
-        raise BuildError(f"{path.name}: cannot be read ({error.strerror})") from error
+        raise BuildError(f"{path.name}: cannot be read ({error.strerror}); see build.dockerfile") from error
 
 
 def _bases(found: Sequence[Instruction], arguments: Mapping[str, str]) -> Iterator[ImageReference]:

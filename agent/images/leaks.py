@@ -77,7 +77,7 @@ def _text(path: Path) -> str:
     except FileNotFoundError:
         return ""  # the build says so, and how to name another
     except OSError as error:
-        raise BuildError(f"{path.name}: cannot be read ({error.strerror})") from error
+        raise BuildError(f"{path.name}: cannot be read ({error.strerror}); see build.dockerfile") from error
 
 
 def _instruction_leak(instruction: Instruction, secrets: _Secrets) -> str:

@@ -77,7 +77,9 @@ def _read(folder: Path | None) -> _Config:
     except (FileNotFoundError, NotADirectoryError):
         return _Config()
     except OSError as error:
-        raise RegistryError(f"{path}: cannot be read for registry logins ({error.strerror})") from error
+        raise RegistryError(
+            f"{path}: cannot be read for registry logins ({error.strerror}); fix its rights, or give credentials"
+        ) from error
     except msgspec.DecodeError:
         # Not chained: the decoder's message may quote what it stumbled over.
         raise RegistryError(f"{path}: is no Docker configuration; mend it or give credentials") from None
@@ -99,7 +101,9 @@ def _ask(helper: str, server: str) -> Credentials | None:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise RegistryError(f"{program}: no answer for {server} within {_HELPER_SECONDS} s") from None
+        raise RegistryError(
+            f"{program}: no answer for {server} within {_HELPER_SECONDS} s; try it by hand, or give credentials"
+        ) from None
     except OSError as error:
         raise RegistryError(
             f"{program}: cannot be started ({error.strerror}); install it, give credentials, or take it out of "
@@ -113,7 +117,9 @@ def _ask(helper: str, server: str) -> Credentials | None:
     try:
         answer = msgspec.json.decode(done.stdout, type=_Answer)
     except msgspec.DecodeError:
-        raise RegistryError(f"{program}: its answer for {server} is not understood") from None
+        raise RegistryError(
+            f"{program}: its answer for {server} is not understood; try it by hand, or give credentials"
+        ) from None
     return _credentials(answer.username, answer.secret) if answer.secret else None
 
 

@@ -24,7 +24,9 @@ def keep_artifact(source: Path, name: str, folder: Path) -> Path:
         shutil.copyfile(source, target)
     except OSError as error:
         target.unlink(missing_ok=True)
-        raise StorageError(f"the artifact {name} cannot be kept: {source}: {error.strerror}") from error
+        raise StorageError(
+            f"the artifact {name} cannot be kept: {source}: {error.strerror}; see the path and the disk"
+        ) from error
     return target
 
 

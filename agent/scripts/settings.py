@@ -46,7 +46,7 @@ def _from_bundle(settings: ScriptSettings, bundle: Path) -> Script:
     place = f"step.yaml: inputs.script.file: '{name}'"
     path = (bundle / name).resolve()
     if not path.is_relative_to(bundle.resolve()):
-        raise InputError(f"{place} leads out of the bundle")
+        raise InputError(f"{place} leads out of the bundle; put the script into it")
     language = EXTENSIONS.get(path.suffix[1:].lower())
     if language is None:
         raise InputError(f"{place} must end in .sh, .py or .ps1")

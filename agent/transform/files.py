@@ -152,7 +152,9 @@ def _walk(root: Path) -> Iterator[str]:
             with os.scandir(root / folder) as entries:
                 found = list(entries)
         except OSError as error:
-            raise TransformError(f"the folder {root / folder} cannot be listed: {error.strerror}") from error
+            raise TransformError(
+                f"the folder {root / folder} cannot be listed: {error.strerror}; check its rights"
+            ) from error
         for entry in found:
             if entry.is_dir(follow_symlinks=False):
                 waiting.append(f"{folder}{entry.name}/")

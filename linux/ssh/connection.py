@@ -149,7 +149,8 @@ def _dial(where: str, login: Login, silent: float) -> socket.socket:
         ) from error
     except OSError as error:
         raise HostError(
-            f"{where}: no SSH server can be reached at {login.host} port {login.port} ({error.strerror or error})"
+            f"{where}: no SSH server can be reached at {login.host} port {login.port} ({error.strerror or error}); "
+            "see that the machine is up, and its name and port"
         ) from error
     with suppress(OSError):
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

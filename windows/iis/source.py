@@ -51,7 +51,7 @@ def write_source(site: Site, name: str, into: Path) -> Written:
             (into / path).write_text(text, encoding="utf-8", newline="\n")
         (into / "packages").mkdir()
     except OSError as error:
-        raise StorageError(f"{into} cannot be written: {error.strerror}") from error
+        raise StorageError(f"{into} cannot be written: {error.strerror}; name another folder with --into") from error
     return Written(
         files=tuple(into / path for path in contents),
         found=tuple(found_in(site)),

@@ -85,7 +85,7 @@ def _parsed(path: Path) -> Element:
             raise InputError(f"{path} is {len(data):,} bytes; no configuration file is as large as that")
         top = parse(read_xml(data).text).top
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+        raise InputError(f"{path} cannot be read: {error.strerror}; check its rights") from error
     except XmlError as error:
         raise InputError(f"{path}: {error}; repair it first") from error
     if top is None:

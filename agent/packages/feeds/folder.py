@@ -40,7 +40,9 @@ class FolderFeed:
         try:
             return [_package(named, entry) for named, entry in files if entry.is_file()]
         except OSError as error:
-            raise PackageError(f"feed '{self.name}': {error.filename} cannot be read: {error.strerror}") from error
+            raise PackageError(
+                f"feed '{self.name}': {error.filename} cannot be read: {error.strerror}; check its rights"
+            ) from error
 
     def similar(self, id: str) -> list[str]:  # noqa: A002
         ids = {named.id.lower(): named.id for named, _ in self._files()}
@@ -82,7 +84,9 @@ class FolderFeed:
         except FileNotFoundError as error:
             raise PackageError(f"feed '{self.name}': there is no folder {self.root}; check its uri") from error
         except OSError as error:
-            raise PackageError(f"feed '{self.name}': {self.root} cannot be read: {error.strerror}") from error
+            raise PackageError(
+                f"feed '{self.name}': {self.root} cannot be read: {error.strerror}; see its uri and rights"
+            ) from error
 
 
 def _in_folder(folder: str) -> Iterator[tuple[PackageFileName, os.DirEntry[str]]]:
@@ -141,4 +145,4 @@ def _read(source: BinaryIO, copy: BinaryIO | None, size: int, progress: ByteProg
 def _failure(error: OSError, file: Path, into: Path) -> PackageError | StorageError:
     if error.filename in {str(into), None}:
         return StorageError(f"{into.parent} cannot be written: {error.strerror}; free space or check its owner")
-    return PackageError(f"{file} cannot be read: {error.strerror}")
+    return PackageError(f"{file} cannot be read: {error.strerror}; check its rights")
