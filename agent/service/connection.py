@@ -25,6 +25,7 @@ from agent.service.certificate import Certificate, not_valid_now, parse_thumbpri
 from agent.service.protocol import DEFAULT_PORT, Problem
 
 CALL_SECONDS = 30.0
+FIRST_PAUSE_SECONDS = 0.2
 REFUSAL_SECONDS = 0.5
 _NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "PACKET_LENGTH_TOO_LONG"})
 _BY_STATUS = {403: "we may not do this there; see dockwright trust list on it"}
@@ -124,7 +125,7 @@ class Connection:
     ) -> tuple[http.client.HTTPResponse, bytes]:
         """The answer to a request, made as often as there is patience for."""
         deadline = time.monotonic() + self._patience
-        pause = 0.2
+        pause = FIRST_PAUSE_SECONDS
         while True:
             try:
                 connection = self._connected(wait)
@@ -140,7 +141,8 @@ class Connection:
                 reason = self._after_failure(error)
                 if time.monotonic() > deadline:
                     raise HostError(reason) from error
-            self._tell(reason)
+            if pause > FIRST_PAUSE_SECONDS:  # that a connection was closed while it was idle is not worth a word
+                self._tell(reason)
             time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311  not for secrets
             pause = min(10.0, pause * 2)
 

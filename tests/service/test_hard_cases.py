@@ -88,6 +88,22 @@ def test_full_disk_takes_nothing_by_half_and_goes_on_with_room(
     assert "Traceback" not in (agent.folder / "listener.txt").read_text()
 
 
+def test_upload_that_the_disk_has_no_room_for_is_refused_before_it_is_sent(agent: Agent, tmp_path: Path) -> None:
+    folder = agent.home / "service" / "blobs"
+    folder.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs", str(folder)], check=True)
+    try:
+        file = tmp_path / "data.bin"
+        file.write_bytes(os.urandom(100_000))
+        sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+        with pytest.raises(RefusedError, match="has no room for 100,000 bytes; free some and push again") as caught:
+            agent.client().upload(file, sha256)
+        assert caught.value.status == 507
+        assert [path for path in folder.rglob("*") if path.is_file()] == []
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
 def test_request_again_after_its_files_are_gone_has_the_same_answer(agent: Agent) -> None:
     client = agent.client()
     request = agent.request(client, agent.bundle("pass"))
