@@ -120,7 +120,7 @@ def test_lost_connection_is_said_and_made_again(server: SSHServer, proxy: Cuttin
 
 def test_machine_that_stays_away_is_given_up_and_not_waited_for_again(server: SSHServer, proxy: CuttingProxy) -> None:
     target = read(HostAddress(url=server.at(proxy.port).url()))
-    with closing(SSHShell(target, patience=Patience(away=3))) as shell:
+    with closing(SSHShell(target, patience=Patience(away=6))) as shell:
         assert ended(shell, Command(arguments=["echo", "one"]))[1] == b"one\n"
         proxy.refusing, proxy.cut_at = True, proxy.pieces + 1
         for refused in (True, False):
@@ -144,8 +144,8 @@ def test_connection_over_which_nothing_passes_any_more_is_left_for_another(
 
 def test_machine_that_hangs_while_a_program_runs_is_given_up(server: SSHServer, proxy: CuttingProxy) -> None:
     target = read(HostAddress(url=server.at(proxy.port).url()))
-    with closing(SSHShell(target, patience=Patience(silent=1))) as shell:
-        assert ended(shell, Command(arguments=["sh", "-c", "sleep 4; echo there"]))[1] == b"there\n"
+    with closing(SSHShell(target, patience=Patience(silent=5))) as shell:
+        assert ended(shell, Command(arguments=["sh", "-c", "sleep 7; echo there"]))[1] == b"there\n"
         proxy.stalls, proxy.cut_at = True, proxy.pieces + 6
         with pytest.raises(HostError, match="the SSH connection was lost"):
             ended(shell, Command(arguments=["sh", "-c", "while :; do echo x; sleep 0.05; done"]))
