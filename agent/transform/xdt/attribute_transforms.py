@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from agent.transform.xdt.call import Call
 from agent.transform.xdt.copies import attributes_of
 from agent.transform.xdt.report import Problem
 from agent.transform.xml.attribute_paths import select_attributes
 from agent.transform.xml.nodes import Attribute, Element
 from agent.transform.xml.xpath import NotAnXPath
-
-if TYPE_CHECKING:
-    from agent.transform.xdt.transforms import Call
 
 _TOKEN = re.compile(r"\$\(([\w:.]+)\)")
 

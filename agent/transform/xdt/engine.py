@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from agent.transform.xdt.arguments import parse_call
+from agent.transform.xdt.call import Call
 from agent.transform.xdt.copies import NAMESPACE
 from agent.transform.xdt.imports import check_import
 from agent.transform.xdt.locators import LOCATORS
 from agent.transform.xdt.report import Problem, XdtFatal
 from agent.transform.xdt.run import Run, Step
-from agent.transform.xdt.transforms import ABSTRACT, TRANSFORMS, Call, execute
+from agent.transform.xdt.transforms import ABSTRACT, TRANSFORMS, execute
 from agent.transform.xml.namespaces import prefixes_of
 
 
