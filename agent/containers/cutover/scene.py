@@ -93,7 +93,7 @@ def _by_its_name(container: ContainerInfo) -> Iterator[None]:
 def judge(new: ContainerInfo, scene: Scene) -> float:
     """Seconds until it was healthy; UnhealthyError, or a warning where the settings ask for no more."""
     try:
-        with scene.journal.effect("run", "health", new.name):
+        with scene.journal.effect("run", "health", new.name), _by_its_name(new):
             return await_healthy(scene.host, new.id, _health(new, scene), scene.ask)
     except ContainerError as failure:
         seen = scene.host.inspect(new.id)
