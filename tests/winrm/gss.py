@@ -17,7 +17,9 @@ _MECHANISM_CODE = 2
 
 
 class GSSError(Exception):
-    """A token or a message that Kerberos does not take, in its own words."""
+    """A token or a message that Kerberos does not take, in its own words. The client is told by `answer`."""
+
+    answer = b""
 
 
 class _Buffer(ctypes.Structure):
@@ -71,7 +73,11 @@ class KerberosAcceptor:
             None,
             None,
         )
-        self._check(major, minor)
+        try:
+            self._check(major, minor)
+        except GSSError as error:
+            error.answer = self._taken(answer)
+            raise
         self.complete = major & _CONTINUE == 0
         name = _Buffer()
         library.gss_display_name(byref(minor), client, byref(name), None)

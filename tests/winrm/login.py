@@ -90,9 +90,10 @@ class Login:
             self._context, self.known = opened(), False
         try:
             answer = self._context.step(token)
-        except (SpnegoError, GSSError):
+        except (SpnegoError, GSSError) as error:
             self._context = None
-            return self.offers
+            reason = error.answer if isinstance(error, GSSError) else b""
+            return [f"{kind} {base64.b64encode(reason).decode()}"] if reason else self.offers
         told = [f"{kind} {base64.b64encode(answer).decode()}"] if answer else []
         if not self._context.complete:
             return told

@@ -168,7 +168,7 @@ def test_clock_of_the_machine_that_differs_is_told(client: Client) -> None:
     client.log_in()
     assert client.run("true").returncode == 0
     client.server.asked.clear()
-    assert "the clocks differ by minutes" in client.said(**later("20m"))
+    assert "deployer is refused: the clocks of both machines differ by minutes" in client.said(**later("20m"))
 
 
 @pytest.mark.parametrize(
@@ -198,6 +198,20 @@ def test_password_that_has_expired_is_told(client: Client) -> None:
 def test_machine_that_kerberos_does_not_know_by_that_name_is_told(client: Client) -> None:
     client.log_in()
     assert "Kerberos knows no service HTTP/127.0.0.1; give the machine's full name" in client.said(host="127.0.0.1")
+
+
+def test_machine_whose_name_belongs_to_another_account_is_told(
+    open_machine: OpenMachine, realm: Realm, tmp_path: Path
+) -> None:
+    stale = tmp_path / "stale.keytab"
+    content = bytearray(realm.keytab.read_bytes())
+    key_ends = 6 + int.from_bytes(content[2:6], "big") - 4
+    content[key_ends - 16 : key_ends] = bytes(16)
+    stale.write_bytes(content)
+    machine = open_machine(authentication=("Kerberos",), keytab=stale)
+    client = Client(realm=realm, server=machine.server, cache=tmp_path / "tickets")
+    client.log_in()
+    assert "deployer is refused: the machine cannot read the ticket, as its name belongs to another" in client.said()
 
 
 def test_machine_without_kerberos_is_told(open_machine: OpenMachine, realm: Realm, tmp_path: Path) -> None:
