@@ -21,7 +21,6 @@ class Meant:
 
     slot: str
     containers: tuple[ContainerInfo, ...]
-    whole_slot: bool
 
     @property
     def active(self) -> tuple[ContainerInfo, ...]:
@@ -39,10 +38,10 @@ def meant(name: str, host: ContainerHost) -> Meant:
     ours = owned(host)
     wanted = name.strip().lower()
     if of_slot := [found for found in ours if slot_of(found) == wanted]:
-        return Meant(slot=wanted, containers=tuple(of_slot), whole_slot=True)
+        return Meant(slot=wanted, containers=tuple(of_slot))
     for found in ours:
         if found.name.lower() == wanted or (len(wanted) >= _SHORTEST_ID and found.id.startswith(wanted)):
-            return Meant(slot=slot_of(found), containers=(found,), whole_slot=False)
+            return Meant(slot=slot_of(found), containers=(found,))
     if re.fullmatch(r"[\w.-]+", wanted) and (stranger := host.inspect(name.strip())) is not None:
         raise InputError(
             f"the container {stranger.name} is not dockwright's, which leaves it alone; use docker itself"

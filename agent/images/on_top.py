@@ -40,7 +40,6 @@ class Put(msgspec.Struct, frozen=True, kw_only=True):
 
     digest: str
     layer_bytes: int
-    was_there: bool = False
 
 
 def put_on_top(request: OnTop, source: RegistryClient, target: RegistryClient, journal: Effects) -> Put:
@@ -52,7 +51,7 @@ def put_on_top(request: OnTop, source: RegistryClient, target: RegistryClient, j
     size = len(layer.data) if layer else 0
     present = _present(request, layer, target)
     if present:
-        return Put(digest=present, layer_bytes=size, was_there=True)
+        return Put(digest=present, layer_bytes=size)
     with journal.effect("push", "push", str(request.target)):
         return Put(digest=push_on_top(request, layer, source, target), layer_bytes=size)
 
