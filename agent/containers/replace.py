@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from agent.containers.cutover import Scene, Strategy, UnhealthyError, shape_of, strategy_for
-from agent.containers.cutover.scene import application, restore, serving
+from agent.containers.cutover.scene import application, restore, serving, serving_of
 from agent.containers.fitting import require_fitting
 from agent.containers.health import HealthSettings
 from agent.containers.labels import DEPLOYMENT, SLOT, SPECIFICATION
@@ -67,7 +67,8 @@ def replace(
     The guard is held while neither may be serving, so that somebody puts the old one back if this process dies.
     """
     replacement = _settled(replacement)
-    old = serving(host, replacement.slot)
+    present = application(host, replacement.slot)
+    old = serving_of(present)
     scene = _scene(replacement, host, journal, log)
     shape = dataclasses.replace(shape_of(replacement.spec.labels), replicas=replacement.replicas)
     strategy = strategy_for(shape, old, scene)
@@ -79,7 +80,7 @@ def replace(
             replacement.accept()
         return Replaced(container=same, boot_seconds=0, unchanged=True)
     require_fitting(replacement.spec, host, log)
-    _remove_leftovers(replacement, host, journal)
+    _remove_leftovers(present, host, journal)
     new = [_prepare(replacement, [], host, journal)]
     with guard():
         try:
@@ -128,9 +129,9 @@ def _already(old: list[ContainerInfo], replacement: Replacement) -> ContainerInf
     return same[0] if same and len(same) == len(old) == replacement.replicas else None
 
 
-def _remove_leftovers(replacement: Replacement, host: ContainerHost, journal: Effects) -> None:
+def _remove_leftovers(present: list[ContainerInfo], host: ContainerHost, journal: Effects) -> None:
     """Containers of the slot that were created and never started: whoever made them has died."""
-    for found in application(host, replacement.slot):
+    for found in present:
         if found.state == "created":
             with journal.effect("run", "remove", found.name):
                 host.remove(found.id)

@@ -43,7 +43,12 @@ class Scene:
 
 def serving(host: ContainerHost, slot: str) -> list[ContainerInfo]:
     """The containers of the application in the slot that run now, by name."""
-    found = [one for one in application(host, slot) if one.state in {"running", "restarting", "paused"}]
+    return serving_of(application(host, slot))
+
+
+def serving_of(containers: Sequence[ContainerInfo]) -> list[ContainerInfo]:
+    """Those of a slot's containers that run, by name."""
+    found = [one for one in containers if one.state in {"running", "restarting", "paused"}]
     return sorted(found, key=lambda one: one.name)
 
 
