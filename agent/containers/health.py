@@ -154,7 +154,10 @@ def _last_words(host: ContainerHost, seen: ContainerInfo) -> list[str]:
 def _ask(host: ContainerHost, seen: ContainerInfo, health: HealthSettings) -> str:
     endpoint = _endpoint(host, seen, health)
     if endpoint is None:
-        return "no port of it can be reached for the HTTP check; publish one under run.ports"
+        missing = "no port of it can be reached for the HTTP check; publish one under run.ports"
+        if not health.port and not any(port.protocol == "tcp" for port in seen.ports):
+            raise ContainerError(f"the container {seen.name} cannot be judged: {missing}")
+        return missing  # the engine chooses one, or gives the container its address, in a moment
     address, port = endpoint
     path = health.http if health.http.startswith("/") else f"/{health.http}"
     connection = http.client.HTTPConnection(address, port, timeout=PROBE_TIMEOUT)

@@ -66,6 +66,12 @@ def test_starting_for_too_long_is_not_healthy() -> None:
         await_healthy(started(Behaviour(health=("starting",))), "web", QUICK)
 
 
+def test_without_a_port_to_ask_at_nobody_is_kept_waiting() -> None:
+    host = started(Behaviour())
+    with pytest.raises(ContainerError, match=r"cannot be judged: no port .*; publish one under run\.ports"):
+        await_healthy(host, "web", quick(http="/", timeout=600))
+
+
 def test_so_many_good_answers_in_a_row_are_needed(answers: tuple[int, list[int]]) -> None:
     port, statuses = answers
     statuses[:] = [200, 200, 503, 200, 200, 200]
