@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
+import pty
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from agent.cli.options import unforeseen
-from agent.errors import StorageError
+from agent.errors import EXIT_INTERRUPTED, StorageError
 
 DOCKWRIGHT = Path(sys.executable).with_name("dockwright")
 
@@ -88,3 +91,22 @@ def test_a_disk_that_is_full_is_never_a_defect() -> None:
     failure = unforeseen(OSError(errno.ENOSPC, "No space left on device", "/data/x"), str)
     assert isinstance(failure, StorageError)
     assert str(failure).startswith("/data/x cannot be written: No space left on device; make room there")
+
+
+@pytest.mark.parametrize("ending", ["end of input", "interrupt"])
+def test_a_password_that_is_not_given_ends_the_command_as_an_interrupt(ending: str, tmp_path: Path) -> None:
+    ours, its = pty.openpty()
+    command = [str(DOCKWRIGHT), "ps", "--host", "winrm://anna@127.0.0.1:1", "--home", str(tmp_path / "home")]
+    environment = {"PATH": "/usr/bin:/bin", "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, stdin=its, stdout=its, stderr=its, env=environment, start_new_session=True) as one:
+        os.close(its)
+        said = b""
+        while b"Password for" not in said:
+            said += os.read(ours, 1000)
+        if ending == "interrupt":
+            os.kill(one.pid, signal.SIGINT)
+        else:
+            os.write(ours, b"\x04")
+        assert one.wait(90) == EXIT_INTERRUPTED
+    os.close(ours)
+    assert list(tmp_path.glob("dockwright-defect-*")) == []

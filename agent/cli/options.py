@@ -127,7 +127,7 @@ def _host(url: str, file: Path | None) -> HostAddress:
         return HostAddress(url=url, password=read_password(file))
     password = os.environ.get(HOST_PASSWORD, "")
     if not password and _wants_password(url) and sys.stdin.isatty():
-        password = click.prompt(f"Password for {url}", hide_input=True, err=True)
+        password = _asked_for(url)
     return HostAddress(url=url, password=password)
 
 
@@ -139,6 +139,13 @@ def _wants_password(url: str) -> bool:
     except ValueError:
         return False
     return parts.scheme == "winrm" and parts.password is None and login not in ("kerberos", "certificate")
+
+
+def _asked_for(url: str) -> str:
+    try:
+        return str(click.prompt(f"Password for {url}", hide_input=True, err=True))
+    except click.Abort:  # Ctrl-C, or the end of the input
+        raise KeyboardInterrupt from None
 
 
 @contextmanager
