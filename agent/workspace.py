@@ -135,6 +135,18 @@ def _fits_in_memory(size: int) -> bool:
     return MEMORY.is_mount() and min(free, available) > 4 * size
 
 
+_UNUSABLE = {
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOTDIR,
+    errno.EEXIST,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+    errno.EIO,
+}
+
+
 @contextmanager
 def storing(place: Path) -> Iterator[None]:
     """Turn an error of the disk into one line that says where and what to do."""
@@ -145,7 +157,7 @@ def storing(place: Path) -> Iterator[None]:
             raise StorageError(
                 f"the disk is full at {error.filename or place}; free some space and run again"
             ) from error
-        if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}:
+        if error.errno in _UNUSABLE:
             at = error.filename or place
             raise StorageError(
                 f"{at} cannot be written ({error.strerror}); choose another --home or fix its rights"

@@ -102,3 +102,13 @@ def test_a_step_that_cannot_be_loaded_is_one_line(folder: Path) -> None:
     done = dockwright(folder, "run", "step: broken\n")
     assert done.exit_code == 3
     assert "'broken' (acme.nowhere:Step) is installed but cannot be loaded: No module named 'acme'" in done.output
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_doctor_tells_of_a_home_that_may_not_be_looked_at(tmp_path: Path) -> None:
+    home = tmp_path / ("x" * 300)  # no system looks for such a name; as it does not behind closed doors
+    done = CliRunner().invoke(commands, ["doctor", "--home", str(home), "--host", "acme://here", "--output", "plain"])
+    assert done.exit_code == 1
+    assert "ok    engine: acme://here" in done.output
+    assert "cannot be written (File name too long); choose another --home" in done.output
+    assert f"GB free at {tmp_path}" in done.output
