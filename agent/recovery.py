@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from agent.containers import Scene, Strategy, serving, shape_of, strategy_for
+from agent.containers import DEPLOYMENT, SLOT, Scene, Strategy, serving, shape_of, strategy_for
 from agent.containers.once import remove_once
 from agent.errors import ContainerError
-from agent.host import ContainerHost, ContainerInfo
+from agent.host import ContainerHost, ContainerInfo, ImageInfo
 from agent.journal import EffectRecord, Journal, RunRecord
 from agent.labels import TEMPORARY
 
@@ -66,7 +66,7 @@ def _recover(record: RunRecord, journal: Journal, host: ContainerHost, log: Log)
         if old:
             log(f"{record.id} had died; {', '.join(one.name for one in old)} serves again")
     _forget_images(record, noted, journal, host)
-    _forget_unfinished([effect for effect in noted if effect.stage == "build"], host)
+    _forget_unfinished(record, noted, host)
     entry.finish("interrupted", "the run died; what it had begun was undone")
 
 
@@ -85,19 +85,27 @@ def _forget_images(record: RunRecord, effects: list[EffectRecord], journal: Jour
             _forget(pinned, host)
 
 
-def _forget_unfinished(effects: list[EffectRecord], host: ContainerHost) -> None:
-    """The engine ends the instruction that was under way, and only then sees that nobody waits for the image."""
-    from agent.images.unfinished import left_by
-
-    was_cut = any(effect.kind == "build" and not effect.done for effect in effects)
+def _forget_unfinished(record: RunRecord, effects: list[EffectRecord], host: ContainerHost) -> None:
+    """The engine ends the instruction or the pull that was under way, and only then sees that nobody waits for it."""
+    was_cut = any(effect.kind in ("build", "pull") and not effect.done for effect in effects)
     now = time.monotonic()
     earliest, latest = now + (_AT_LEAST if was_cut else 0), now + _AT_MOST
-    while (left := left_by(effects, host)) or time.monotonic() < earliest:
+    while (left := _unfinished(record, effects, host)) or time.monotonic() < earliest:
         for image in left:
             _forget(image.id, host)
         if time.monotonic() > latest:
             return
         time.sleep(_PAUSE)
+
+
+def _unfinished(record: RunRecord, effects: list[EffectRecord], host: ContainerHost) -> list[ImageInfo]:
+    from agent.images.unfinished import left_by
+
+    left = left_by([effect for effect in effects if effect.stage == "build"], host)
+    if not any(effect.kind in ("build", "push", "pull") for effect in effects):
+        return left
+    ours = host.images({SLOT: record.slot, DEPLOYMENT: record.id})
+    return left + [image for image in ours if not image.tags and not image.digests and image not in left]
 
 
 def _forget(reference: str, host: ContainerHost) -> None:

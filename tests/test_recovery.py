@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.containers import SLOT, HealthSettings, Replacement, RunSettings, replace, serving
+from agent.containers import DEPLOYMENT, SLOT, HealthSettings, Replacement, RunSettings, replace, serving
 from agent.errors import HalfDoneError, HostError
 from agent.host import ContainerSpec, ImageInfo
 from agent.images.host_files import unstarted
@@ -221,3 +221,15 @@ def test_images_without_a_name_that_a_killed_build_made_are_removed(journal: Jou
     recover(SLOT_NAME, journal, lambda: host, lambda _: None)
     assert host.image(made.id) is None
     assert host.image(kept.id) == kept
+
+
+def test_an_image_that_the_engine_pulled_for_nobody_is_removed(journal: Journal) -> None:
+    pulled = ImageInfo(id=f"sha256:{'a' * 64}", labels={SLOT: SLOT_NAME, DEPLOYMENT: "Deployments-1"})
+    elsewhere = ImageInfo(id=f"sha256:{'b' * 64}", labels={SLOT: "another", DEPLOYMENT: "Deployments-1"})
+    host = MemoryHost()
+    host.put_image(pulled)
+    host.put_image(elsewhere)
+    with pytest.raises(Killed), begun(journal, 1).effect("push", "pull", "registry/shop@sha256:" + "c" * 64):
+        raise Killed
+    recover(SLOT_NAME, journal, lambda: host, lambda _: None)
+    assert host.images({}) == [elsewhere]
