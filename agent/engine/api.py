@@ -96,16 +96,7 @@ class EngineHost:
         return [info for info in inspected if info is not None]
 
     def pull(self, reference: str, credentials: Credentials | None, progress: ByteProgress) -> ImageInfo:
-        repository, tag = translate.split_reference(checked_image(reference))
-        parameters = {"fromImage": repository, "tag": tag}
-        header = translate.auth_header(credentials)
-        with (
-            self._calls(f"pull {reference}", RegistryError),
-            posted(self._client, "/images/create", parameters, header, silence=TRANSFER_SILENCE) as response,
-        ):
-            if message := refusal(response):
-                raise registry_refusal("pull", reference, message)
-            follow_transfer(events(response), "pull", reference, progress)
+        self._once_more_if_lost(lambda: self._pull(reference, credentials, progress))
         image = self.image(reference)
         if image is None:
             raise RegistryError(f"{self._url}: pulled {reference}, but the engine does not have it; try again")
@@ -271,6 +262,27 @@ class EngineHost:
                 return msgspec.convert(self._client.inspect_container(name), wire.Container)
             except absent():
                 return None
+
+    def _pull(self, reference: str, credentials: Credentials | None, progress: ByteProgress) -> None:
+        repository, tag = translate.split_reference(checked_image(reference))
+        parameters = {"fromImage": repository, "tag": tag}
+        header = translate.auth_header(credentials)
+        with (
+            self._calls(f"pull {reference}", RegistryError),
+            posted(self._client, "/images/create", parameters, header, silence=TRANSFER_SILENCE) as response,
+        ):
+            if message := refusal(response):
+                raise registry_refusal("pull", reference, message)
+            follow_transfer(events(response), "pull", reference, progress)
+
+    def _once_more_if_lost(self, call: Callable[[], None]) -> None:
+        """For what does no harm twice. An engine that is hung up on leaves what it has pulled without its name."""
+        try:
+            call()
+        except HostError as error:
+            if error.__cause__ is None or is_timeout(error.__cause__):
+                raise
+            call()
 
     def _created(self, spec: ContainerSpec) -> str:
         """Its id, found by its name if the answer was lost."""

@@ -208,6 +208,13 @@ def test_order_whose_answer_is_lost_is_not_given_again(engine: FakeEngine, host:
     assert len(engine.asked) == 1
 
 
+def test_pull_whose_answer_breaks_off_is_begun_again(engine: FakeEngine, host: ContainerHost) -> None:
+    engine.replies = {b"GET": response(200, b'{"Id": "sha256:4711"}'), b"/images/create": response(200, b"{}")}
+    engine.lose(1)
+    assert host.pull("shop:1", None, lambda _done, _total: None).id == "sha256:4711"
+    assert sum(b"/images/create" in line for line in engine.asked) == 2
+
+
 def test_container_whose_making_was_not_answered_is_found(engine: FakeEngine, host: ContainerHost) -> None:
     spec = ContainerSpec(name="shop", image="shop:1")
     made = {"Id": "4711", "Name": "/shop", "State": {"Status": "created"}, "Config": {"Image": "shop:1"}}
