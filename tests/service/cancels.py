@@ -24,17 +24,21 @@ from agent.service.push import Blob, prepare
 from agent.service.record import folder_name
 from agent.service.sealing import seal
 from linux.sandbox import Sandbox, down, up
+from linux.sandbox.engine_call import EngineSocket
+from tests.conftest import remove_leftovers
 from tests.service.conftest import Agent
 from tests.system.shop import Site, free_port
+
+NAME = "dockwright-cancels"
 
 
 def main(times: int) -> None:
     from linux.local import connect
 
     with tempfile.TemporaryDirectory() as folder:
-        sandbox: Sandbox = up(Path(folder) / "sandbox", base_image="dockwright-cancels/base:1", say=lambda _: None)
+        sandbox: Sandbox = up(Path(folder) / "sandbox", base_image=f"{NAME}/base:1", say=lambda _: None)
         host = connect(HostAddress(url=sandbox.host))
-        site = Site(name="cancels", folder=Path(folder), port=free_port(), sandbox=sandbox, host=host)
+        site = Site(name=NAME, folder=Path(folder), port=free_port(), sandbox=sandbox, host=host)
         agent = Agent(Path(folder) / "agent")
         try:
             agent.start("--host", sandbox.host)
@@ -43,6 +47,7 @@ def main(times: int) -> None:
         finally:
             agent.close()
             _remove(site, host)
+            remove_leftovers(EngineSocket(sandbox.host.removeprefix("unix://")), NAME, sandbox.base_image)
             down(Path(folder) / "sandbox", say=lambda _: None)
     told = ", ".join(f"{count} {end}" for end, count in sorted(ends.items()))
     print(
