@@ -31,6 +31,10 @@ settings.register_profile("steady", derandomize=True)
 settings.register_profile("explore", derandomize=False, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
+FORCE = {"force": "1", "v": "1"}
+ENGINES = {"sandbox", "peer", "real_peer"}
+"""The fixtures by which a test comes to the real engine."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
@@ -88,6 +92,20 @@ def sandbox(test_run: TestRun, sandbox_state: Path) -> Iterator[Sandbox]:
         down(state, say=lambda _line: None)
 
 
+@pytest.fixture(autouse=True)
+def containers_go_with_their_test(request: pytest.FixtureRequest, test_run: TestRun) -> Iterator[None]:
+    """What a test leaves behind would go on, with its health checks, beside all the others."""
+    if not ENGINES.intersection(request.fixturenames) or request.node.get_closest_marker("system") is None:
+        yield
+        return
+    engine = EngineSocket(request.getfixturevalue("sandbox").host.removeprefix("unix://"))
+    before = {container["Id"] for container in containers_of(engine, test_run.prefix)}
+    yield
+    for container in containers_of(engine, test_run.prefix):
+        if container["Id"] not in before:
+            engine.call("DELETE", f"/containers/{container['Id']}", query=FORCE)
+
+
 @pytest.fixture(scope="session")
 def tool() -> Callable[[str], str]:
     """The path of a program that a test asks as a witness; its Debian package is installed if need be."""
@@ -137,18 +155,25 @@ def base_image(sandbox: Sandbox) -> str:
 
 def remove_leftovers(engine: EngineSocket, prefix: str, base_image: str) -> None:
     """Remove what carries the session's prefix, and the images that were built from its base image."""
-    force = {"force": "1", "v": "1"}
-    for container in _listed(engine, "/containers/json?all=1"):
-        if any(prefix in name for name in [*container["Names"], container["Image"]]):
-            engine.call("DELETE", f"/containers/{container['Id']}", query=force)
+    for container in containers_of(engine, prefix):
+        engine.call("DELETE", f"/containers/{container['Id']}", query=FORCE)
     for network in _listed(engine, "/networks"):
         if prefix in network["Name"]:
             engine.call("DELETE", f"/networks/{network['Id']}")
     for image in _listed(engine, "/images/json?all=1"):
         for name in [*(image["RepoTags"] or ()), *(image["RepoDigests"] or ())]:
             if prefix in name and name != base_image:
-                engine.call("DELETE", f"/images/{name}", query=force)
+                engine.call("DELETE", f"/images/{name}", query=FORCE)
     _remove_descendants(engine, base_image)
+
+
+def containers_of(engine: EngineSocket, prefix: str) -> list[dict[str, Any]]:
+    """Those that run and those that do not; by their own name, or by their image's."""
+    return [
+        container
+        for container in _listed(engine, "/containers/json?all=1")
+        if any(prefix in name for name in [*container["Names"], container["Image"]])
+    ]
 
 
 def _remove_descendants(engine: EngineSocket, base_image: str) -> None:
