@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,12 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 FORCE = {"force": "1", "v": "1"}
 ENGINES = {"sandbox", "peer", "real_peer"}
 """The fixtures by which a test comes to the real engine."""
+
+
+def pytest_configure() -> None:
+    """A shell lets what it starts in the background ignore interrupts, and so would all that the tests start."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

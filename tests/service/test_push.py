@@ -147,15 +147,10 @@ def test_rolling_takes_several_at_a_time(agents: list[Agent], pusher: Pusher) ->
         assert f"{agent.url}: done here" in pushed.stdout
 
 
-def _heed_interrupts() -> None:
-    """Tests that run in a shell's background would hand on that interrupts are ignored."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def test_interrupt_here_is_a_cancel_there(agents: list[Agent], pusher: Pusher) -> None:
     agent = agents[0]
     command = pusher.command(bundle(agents, "import time\nreport.info('begun')\ntime.sleep(60)"), agent)
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=_heed_interrupts)  # noqa: PLW1509
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     eventually(lambda: "begun" in (process.stdout.readline() if process.stdout else ""))
     process.send_signal(signal.SIGINT)
