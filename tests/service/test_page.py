@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Error, Page, Response, 
 from agent.journal import Journal, NewRun
 from agent.service.certificate import Certificate, own_certificate
 from linux.sandbox.install import can_install, install
+from tests.patience import PATIENCE
 from tests.service.conftest import Agent
 
 pytestmark = pytest.mark.system
@@ -27,6 +28,7 @@ SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-backgr
 def browser(tool: Callable[[str], str]) -> Iterator[Browser]:
     if find_library("atomic") is None and can_install():
         install(["libatomic1"], say=lambda _line: None)  # what drives the browser loads it
+    expect.set_options(timeout=PATIENCE * 1000)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=tool("chromium"), args=SWITCHES)
         yield chromium
