@@ -243,9 +243,19 @@ class CommandLineHost:
         except HostError as error:
             if not is_lost(error):
                 raise
-            found = self.inspect(spec.name)
-            if found is None or not translate.is_as_specified(found, spec):
-                self._create(spec)
+            if not self._is_made(spec):
+                self._create_again(spec)
+
+    def _create_again(self, spec: ContainerSpec) -> None:
+        try:
+            self._create(spec)
+        except ContainerError:
+            if not self._is_made(spec):  # else what was lost was still under way, and has the name now
+                raise
+
+    def _is_made(self, spec: ContainerSpec) -> bool:
+        found = self.inspect(spec.name)
+        return found is not None and translate.is_as_specified(found, spec)
 
     def _create(self, spec: ContainerSpec) -> None:
         """The values of the environment go where no list of processes shows them."""
