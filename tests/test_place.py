@@ -63,7 +63,8 @@ def test_a_host_that_nobody_asked_for_is_not_reached(east: MemoryHost) -> None:
 def test_a_host_that_was_reached_early_and_never_asked_for_is_closed_all_the_same(east: MemoryHost) -> None:
     with connection(ADDRESS, early=True):
         pass
-    eventually(lambda: east.calls == ["close"])
+    eventually(lambda: east.calls)
+    assert east.calls == ["close"]
 
 
 @pytest.mark.parametrize("early", [True, False])

@@ -129,6 +129,7 @@ def test_killed_in_the_middle_nothing_stays_either(runbook: Runbook) -> None:
         until(lambda: [one for one in runbook.host.find({ONCE: runbook.slot}) if one.running])
         os.killpg(process.pid, signal.SIGKILL)
     until(lambda: not runbook.left())
+    assert runbook.left() == []
 
 
 GREETING = """
