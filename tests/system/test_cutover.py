@@ -64,7 +64,7 @@ def loses_nothing(place: Place, way: Way) -> None:
     place.deploy(1, way)
     slow: list[Answer] = []
     asking = threading.Thread(target=lambda: slow.append(ask(way.port, "/slow")))
-    with probing(way.port, rate=50) as probe:
+    with probing(way.port) as probe:
         asking.start()
         while len(probe.answers) < 50:
             time.sleep(0.01)
@@ -92,7 +92,7 @@ def test_what_does_not_become_good_gives_way_while_requests_are_held(place: Plac
 
 def gives_way(place: Place, way: Way) -> None:
     place.deploy(1, way)
-    with probing(way.port, rate=50) as probe, pytest.raises(ContainerError, match="ended with exit code 1"):
+    with probing(way.port) as probe, pytest.raises(ContainerError, match="ended with exit code 1"):
         place.deploy(2, way, EXITS="1")
     assert probe.lost == []
     assert probe.versions == ["1"]
@@ -163,7 +163,7 @@ def test_one_replica_that_fails_takes_all_back(place: Place, behind_haproxy: Run
     second = f"{place.name}-deployments-2-2"
     stranger = place.host.create(ContainerSpec(name=second, image=place.image))
     try:
-        with probing(way.port, rate=50) as probe, pytest.raises(ContainerError, match="not of this slot"):
+        with probing(way.port) as probe, pytest.raises(ContainerError, match="not of this slot"):
             place.deploy(2, way, replicas=2)
     finally:
         place.host.remove(stranger.id)
