@@ -1,7 +1,7 @@
 """One deployment from beginning to end: open the bundle, hold the slot, run the step, tell the journal.
 
 `run` and `plan` take the same way; a plan stops before the first side effect. `rollback` is in
-`agent/rollback.py`.
+`agent/slot/rollback.py`.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from agent.host import ContainerHost, HostAddress
 from agent.identity import identify
 from agent.inputs import Missing, evaluated
 from agent.journal import NewRun, RunEntry, read_runs
-from agent.keeping import cache_folder, prune_packages
 from agent.packages import PackageCache, Retention, open_feeds
-from agent.place import held, open_place
 from agent.plan import Plan, load, require_same
 from agent.plugins import connection, load_step
 from agent.report import Report
 from agent.retention.after import Deployed, retain
+from agent.retention.packages import cache_folder, prune_packages
+from agent.slot.place import held, open_place
 from agent.step import Deployment, Outcome, PlannableStep, Step, StepContext, StepJournal
 from agent.variables import Variables
 from agent.workspace import WorkFolder, work_folder

@@ -1,6 +1,6 @@
 """One run per slot: a lock file that the operating system frees when its holder dies, with the holder's name.
 
-The lock is tied to the open file, so a child that inherits the descriptor keeps it held (see `agent/guard.py`).
+The lock is tied to the open file, so a child that inherits the descriptor keeps it held (see `agent/slot/guard.py`).
 """
 
 from __future__ import annotations

@@ -60,9 +60,9 @@ class StepJournal(Effects, Protocol):
     """Where a step notes each side effect, intent before and done after, and what it is made of.
 
     The real one is a page of `agent/journal.py`. `with effect(stage, kind, name)` stands around each side effect.
-    After a crash `agent/recovery.py` undoes, by the names, what it knows of: in the stages `run`, `build` and `push`
-    it looks for containers and images on the host, so these are for such alone; of the stage `files` it knows that
-    no host has to be asked. Whatever else a step changes must bear to be done again.
+    After a crash `agent/slot/recovery.py` undoes, by the names, what it knows of: in the stages `run`, `build` and
+    `push` it looks for containers and images on the host, so these are for such alone; of the stage `files` it knows
+    that no host has to be asked. Whatever else a step changes must bear to be done again.
     """
 
     def note(self, *, image: str = "", digest: str = "", configuration: str = "", specification: str = "") -> None:
@@ -110,7 +110,7 @@ class StepContext:
     confirm: Callable[[Callable[[], Plan]], None]
     """To be called once everything is known and before the first side effect: `run --plan` compares there."""
     guard: Callable[[], AbstractContextManager[None]]
-    """Held while the old container is stopped and the new one not yet good (see `agent/guard.py`)."""
+    """Held while the old container is stopped and the new one not yet good (see `agent/slot/guard.py`)."""
     connect: Callable[[], ContainerHost]
     """Reaches the host; `host` is what a step wants. The runner closes it."""
     host_url: str

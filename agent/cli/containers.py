@@ -18,7 +18,7 @@ def ps(everything: bool, **options: Any) -> None:
     """Show what runs, and for a slot where nothing does, what ran last."""
     with reporting(options) as report:
         from agent.commands import display, running
-        from agent.place import settle
+        from agent.slot.place import settle
 
         host = host_from(options)
         settle(home_from(options), host, report)

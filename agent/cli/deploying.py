@@ -129,7 +129,7 @@ def plan(bundle: Path, save: Path | None, **options: Any) -> None:
 def rollback(slot: str, to: str, wait: float, **options: Any) -> None:
     """Put the previous deployment back: the container that is kept, or its image by digest."""
     with reporting(options) as report:
-        from agent import rollback as going_back
+        from agent.slot import rollback as going_back
 
         request = going_back.RollbackRequest(
             home=home_from(options), host=host_from(options), slot=slot, to=to, wait=wait

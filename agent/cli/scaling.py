@@ -18,7 +18,7 @@ from agent.cli.options import home_from, host_from, place_options, reporting
 def scale(slot: str, replicas: int, wait: float, **options: Any) -> None:
     """Let REPLICAS containers serve in SLOT, all of the image that serves there now."""
     with reporting(options) as report:
-        from agent import scaling
+        from agent.slot import scaling
 
         request = scaling.ScaleRequest(
             home=home_from(options), host=host_from(options), replicas=replicas, slot=slot, wait=wait

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import msgspec
 
-from agent.keeping import cache_folder, open_needs, prune_packages
 from agent.packages import CachedPackage, Retention, cached_packages
 from agent.report.wording import duration, size
+from agent.retention.packages import cache_folder, open_needs, prune_packages
 
 USUAL_VERSIONS = 5
 

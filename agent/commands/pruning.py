@@ -14,7 +14,6 @@ from agent.commands.owned import owned
 from agent.errors import DockwrightError
 from agent.host import HostAddress
 from agent.journal import NewRun, RunEntry
-from agent.place import Place, held, open_place
 from agent.report import Report
 from agent.report.wording import size
 from agent.retention.after import remove_images
@@ -22,6 +21,7 @@ from agent.retention.registries import KIND as REGISTRY_IMAGE
 from agent.retention.registries import Registries, remove_from_registries, surplus_in_registries
 from agent.retention.surplus import SHARED, Surplus, images_of, surplus, surplus_images
 from agent.retention.tags import Unneeded, unneeded
+from agent.slot.place import Place, held, open_place
 
 KEEP = 3
 

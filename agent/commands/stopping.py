@@ -15,8 +15,8 @@ from agent.containers import DEPLOYMENT, SLOT, SPECIFICATION, Replacement, label
 from agent.errors import InputError
 from agent.host import ContainerInfo, ContainerSpec, HostAddress
 from agent.journal import Kind, NewRun, RunEntry
-from agent.place import Guard, Place, held, open_place
 from agent.report import Report
+from agent.slot.place import Guard, Place, held, open_place
 
 _REMOVE_NONE = 1_000_000
 

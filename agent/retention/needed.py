@@ -10,7 +10,7 @@ from agent.errors import InputError
 from agent.host import ContainerInfo
 from agent.journal import DEPLOYED, RunRecord
 from agent.registry import ImageReference
-from agent.serving import serving_order
+from agent.slot.serving import serving_order
 
 
 class Needed:

@@ -84,8 +84,8 @@ def kill_marked(mark: str, spared: Callable[[int], bool]) -> None:
 
 
 def is_guard(process: int) -> bool:
-    """Whether it is one that puts an old container back (see `agent/guard.py`): it outlives its run on purpose."""
-    return "agent.guard" in command_line(process)
+    """Whether it puts an old container back (see `agent/slot/guard.py`): it outlives its run on purpose."""
+    return "agent.slot.guard" in command_line(process)
 
 
 def marked(mark: str) -> list[int]:

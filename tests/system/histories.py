@@ -16,7 +16,7 @@ from typing import Literal, get_args
 
 from agent.containers import DEPLOYMENT, serving
 from agent.journal import read_runs
-from agent.serving import serving_order
+from agent.slot.serving import serving_order
 from tests.system.kills import sandboxed
 from tests.system.shop import DOCKERFILE, STEP, Finished, Site, free_port
 

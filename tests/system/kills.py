@@ -105,7 +105,7 @@ def _guards(home: Path) -> Iterator[int]:
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             words = (process / "cmdline").read_bytes().split(b"\0")
-            if {b"agent.guard", str(home).encode()} <= set(words):
+            if {b"agent.slot.guard", str(home).encode()} <= set(words):
                 yield int(process.name)
 
 

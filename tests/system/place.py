@@ -24,7 +24,7 @@ from agent.containers import (
 from agent.containers.cutover import OnFailure
 from agent.host import ContainerHost, ContainerInfo
 from agent.journal import Effects, Journal, NewRun, RunEntry
-from agent.recovery import recover
+from agent.slot.recovery import recover
 from tests.system.prober import ask
 from tests.system.shop import free_port
 

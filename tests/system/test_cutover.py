@@ -15,7 +15,7 @@ from agent.containers import Recreate, Scaling, lead, scale
 from agent.containers.cutover import Scene
 from agent.errors import ContainerError, DockwrightError, HostError, InputError
 from agent.host import ContainerHost, ContainerSpec
-from agent.recovery import recover
+from agent.slot.recovery import recover
 from tests.system.place import Place, Way, one_serves_after_death, page
 from tests.system.prober import Answer, ask, probing
 from tests.system.proxies import PLACES, RunningProxy, haproxy, nginx

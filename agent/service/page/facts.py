@@ -17,7 +17,7 @@ from agent.report.stream import Line, decode_line, read_event
 from agent.report.wording import duration
 from agent.service.protocol import DeploymentStatus
 from agent.service.record import LOG, REQUEST, folder_name, status
-from agent.serving import serving_order
+from agent.slot.serving import serving_order
 
 SHOWN = 50
 LOG_BYTES = 400_000

@@ -31,10 +31,10 @@ from agent.documents import closest
 from agent.errors import ContainerError, InputError
 from agent.host import ContainerHost, ContainerInfo, ContainerSpec, HostAddress
 from agent.journal import DEPLOYED, Journal, NewRun, RunRecord
-from agent.place import Guard, Place, held, open_place
 from agent.registry import ImageReference, find_credentials
 from agent.report import Report
-from agent.serving import serving_order
+from agent.slot.place import Guard, Place, held, open_place
+from agent.slot.serving import serving_order
 from agent.step import Outcome
 
 STAGES = ("run",)

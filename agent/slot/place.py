@@ -10,18 +10,18 @@ from functools import partial
 from pathlib import Path
 
 from agent.errors import DockwrightError, SlotBusyError
-from agent.guard import guarded
 from agent.host import ContainerHost, HostAddress
 from agent.journal import Journal, is_journal
 from agent.lock import slot_lock
 from agent.plugins import connection
-from agent.recovery import recover
 from agent.report import Report
+from agent.slot.guard import guarded
+from agent.slot.recovery import recover
 from agent.user import user_name
 from agent.workspace import sweep
 
 Guard = Callable[[], AbstractContextManager[None]]
-"""Makes what is held while the old container is stopped and the new one not yet good (see `agent/guard.py`)."""
+"""Makes what is held while the old container is stopped and the new one not yet good (see `agent/slot/guard.py`)."""
 
 
 @dataclass(frozen=True, kw_only=True)

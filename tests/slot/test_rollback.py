@@ -7,8 +7,8 @@ from agent.errors import InputError
 from agent.host import HostAddress
 from agent.journal import Journal, NewRun, State
 from agent.report import open_report
-from agent.rollback import RollbackRequest, chosen_slot, rollback
-from agent.serving import serving_order
+from agent.slot.rollback import RollbackRequest, chosen_slot, rollback
+from agent.slot.serving import serving_order
 
 HOST = "unix:///nowhere.sock"
 

@@ -10,7 +10,7 @@ from agent.errors import HalfDoneError, HostError
 from agent.host import ContainerSpec, ImageInfo
 from agent.images.host_files import unstarted
 from agent.journal import Journal, NewRun, RunEntry
-from agent.recovery import recover
+from agent.slot.recovery import recover
 from agent.testing import Behaviour, MemoryHost
 
 SLOT_NAME = "shop/test/untenanted/web"

@@ -10,9 +10,9 @@ from agent.errors import HostError, SlotBusyError
 from agent.host import HostAddress
 from agent.journal import Journal, NewRun
 from agent.lock import slot_lock
-from agent.place import held, open_place, settle
 from agent.plugins import connection
 from agent.report import Report, open_report
+from agent.slot.place import held, open_place, settle
 from agent.testing import MemoryHost
 from tests.commands.serving_step import HOSTS, register
 from tests.patience import eventually

@@ -10,9 +10,9 @@ from agent.containers import DEPLOYMENT, Scaling, require_number, scale, serving
 from agent.errors import ContainerError, InputError
 from agent.host import ContainerHost, ContainerInfo, ContainerSpec, HostAddress
 from agent.journal import DEPLOYED, Journal, NewRun, RunRecord
-from agent.place import Guard, Place, held, open_place
 from agent.report import Report
-from agent.rollback import chosen_slot, journaled_specification, with_environment
+from agent.slot.place import Guard, Place, held, open_place
+from agent.slot.rollback import chosen_slot, journaled_specification, with_environment
 from agent.step import Outcome
 
 

@@ -1,7 +1,7 @@
 """A second process that watches over a swap: if the run dies between stop and start, it puts things right.
 
 The guard lives in a session of its own and holds, by inheritance, the slot's lock. Its standard input closes
-when the run dies, however it dies; then it does what the next run would do: `agent/recovery.py`. A run that
+when the run dies, however it dies; then it does what the next run would do: `agent/slot/recovery.py`. A run that
 ends in order ends its guard.
 
 Nearly all guards do nothing, while a swap is made for which somebody waits: so this module imports next to nothing,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def guarded(home: Path, host: HostAddress, slot: str, lock: int) -> Iterator[None]:
     """Hold a guard over the slot for the time of the block. `lock` is the slot lock's descriptor."""
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "agent.guard", str(home), host.url, slot],
+        [sys.executable, "-P", "-m", "agent.slot.guard", str(home), host.url, slot],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -56,7 +56,7 @@ def _recovered(home: Path, url: str, slot: str, password: str) -> int:
     from agent.host import HostAddress
     from agent.journal import Journal
     from agent.plugins import connect
-    from agent.recovery import recover
+    from agent.slot.recovery import recover
     from agent.workspace import sweep
 
     host = HostAddress(url=url, password=password)
