@@ -92,12 +92,12 @@ class ContainerError(DockwrightError):
 
 
 class HalfDoneError(ContainerError):
-    """A replacement that failed, and could not be undone either; the next command on the slot will."""
+    """A replacement that failed, and could not be undone either; its guard will, or the next command on the slot."""
 
     def __init__(self, failure: BaseException, undoing: DockwrightError) -> None:
         super().__init__(
             f"{failure or type(failure).__name__}; and what ran before could not be put back: {undoing}; "
-            "the next run or rollback on the slot will do it",
+            "a guard goes on trying for half an hour, and so does the next command on the slot",
             output=failure.output if isinstance(failure, DockwrightError) else (),
         )
         self.exit_code = getattr(failure, "exit_code", ContainerError.exit_code)

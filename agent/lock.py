@@ -1,7 +1,4 @@
-"""One run per slot: a lock file that the operating system frees when its holder dies, with the holder's name.
-
-The lock is tied to the open file, so a child that inherits the descriptor keeps it held (see `agent/slot/guard.py`).
-"""
+"""One run per slot: a lock file that the operating system frees when its holder dies, with the holder's name."""
 
 from __future__ import annotations
 
@@ -19,8 +16,8 @@ from agent.errors import SlotBusyError, StorageError
 @contextmanager
 def slot_lock(
     home: Path, slot: str, holder: str, wait: float, waiting: Callable[[str], None], *, host: str = ""
-) -> Iterator[int]:
-    """Hold the slot on the host of that URL; yields the descriptor.
+) -> Iterator[None]:
+    """Hold the slot on the host of that URL.
 
     `waiting` is told once who holds it, if somebody does. SlotBusyError, with the holder's name, after `wait`
     seconds.
@@ -31,7 +28,7 @@ def slot_lock(
     try:
         _acquire(descriptor, slot, wait, waiting)
         _name_holder(descriptor, holder)
-        yield descriptor
+        yield
     finally:
         os.close(descriptor)
 

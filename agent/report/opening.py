@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, TextIO, assert_never
 
-from agent.report.events import Renderer
+from agent.report.events import Event, Renderer
 from agent.report.report import Report
 from agent.report.sink import Sink
 
@@ -30,6 +30,21 @@ def open_report(
     kind = _automatic(environ, is_terminal=is_terminal) if output == "auto" else output
     out, err = Sink(stdout, keep_width=kind == "terminal"), Sink(stderr)
     return Report(_renderer(kind, out, err, environ, verbose=verbose))
+
+
+def silent_report() -> Report:
+    """For a process that nobody listens to."""
+    return Report(_SilentRenderer())
+
+
+class _SilentRenderer:
+    transfer_interval = float("inf")
+
+    def show(self, event: Event) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
 
 
 def _automatic(environ: Mapping[str, str], *, is_terminal: bool) -> _Kind:

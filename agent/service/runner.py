@@ -1,7 +1,8 @@
 """Starts what was accepted, a few at a time, and sees every one to its end, whoever had started it.
 
 A child outlives the listener: after a restart it is known by the claim that it holds. One that is gone without a
-word was killed from outside; what it had begun is undone by its guard, or by the next run.
+word was killed from outside. What a run had begun and could not undo, since it was killed or the machine restarted,
+is undone by a guard, whom the listener sends out at its start and after each failure.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from agent.errors import EXIT_DEFECT, EXIT_TERMINATED, DockwrightError
+from agent.host import HostAddress
 from agent.service import processes
 from agent.service.deployments import Deployments
 from agent.service.record import CHILD, Progress, claim, ended, read_progress
+from agent.slot.guard import start_guard
 from agent.workspace import sweep
 
 TICK_SECONDS = 0.1
@@ -35,6 +38,7 @@ class Runner:
         self._workers = workers
         self._log = log
         self._started: dict[Path, subprocess.Popen[bytes]] = {}
+        self._guard: subprocess.Popen[bytes] | None = None
         self._wake = asyncio.Event()
 
     @property
@@ -50,6 +54,7 @@ class Runner:
         """Go on until cancelled. The children are left running then."""
         told = ""
         self._attempt(lambda: sweep(self._home))
+        self._attempt(self._send_guard)
         while True:
             problem = self._attempt(self.look)
             if problem != told:
@@ -116,6 +121,8 @@ class Runner:
             return
         self._started.pop(folder, None)
         progress = read_progress(folder)
+        if child is not None and progress.exit_code != 0:
+            self._send_guard()
         if ended(progress) or (progress.state == "accepted" and (child is None or not child.returncode)):
             return  # it is over, or nobody has begun it: a child that found it claimed ends without a word
         held = claim(folder)
@@ -127,8 +134,16 @@ class Runner:
                 processes.kill_marked(folder.name, processes.is_guard)
                 sweep(self._home)
                 self._deployments.end(folder, _gone(folder, progress))
+                self._send_guard()
         finally:
             os.close(held)
+
+    def _send_guard(self) -> None:
+        """It ends at once where there is nothing to put right."""
+        if self._guard is None or self._guard.poll() is not None:
+            self._guard = start_guard(self._home, HostAddress(url=self._host))
+            assert self._guard.stdin is not None
+            self._guard.stdin.close()
 
     def _adopted(self) -> list[Path]:
         """Those that run, and were started by a listener before this one."""
@@ -151,7 +166,7 @@ def _gone(folder: Path, progress: Progress) -> Progress:
     else:
         progress.error = (
             "the process of this deployment was killed from outside; what it had begun is undone by its guard, "
-            "or by the next run on the slot"
+            "or by the next command on the slot"
         )
     progress.state, progress.exit_code = "failed", EXIT_DEFECT
     return progress

@@ -56,23 +56,32 @@ def held(place: Place, slot: str, holder: str, wait: float) -> Iterator[Guard]:
         place.report.info(f"waiting for {other}, which holds the slot {slot}")
 
     who = f"{holder} (process {os.getpid()}, {user_name() or 'a user without a name'})"
-    with slot_lock(place.home, slot, who, wait, waiting, host=place.address.url) as lock:
+    with slot_lock(place.home, slot, who, wait, waiting, host=place.address.url):
         sweep(place.home)
         recover(slot, place.journal, place.connect, place.report.warning)
-        yield partial(guarded, place.home, place.address, slot, lock)
+        yield partial(guarded, place.home, place.address, slot)
 
 
-def settle(home: Path, address: HostAddress, report: Report) -> None:
-    """For commands that only look: put right what runs that died have left, in every slot that nobody holds."""
+def settle(home: Path, address: HostAddress, report: Report, only: str = "") -> bool:
+    """Put right what runs that died have left, in every slot (or only one) that nobody holds; whether all is.
+
+    For the guard, and for commands that only look.
+    """
     if not is_journal(home / "journal.db"):
-        return
+        return True
     sweep(home)
     with open_place(home, address, report) as place:
-        for slot in dict.fromkeys(record.slot for record in place.journal.unfinished()):
-            try:
-                with held(place, slot, "a look", wait=0):
-                    pass  # held is put right
-            except SlotBusyError:
-                continue
-            except DockwrightError as error:
-                report.warning(f"{slot}: what a run that died has left could not be put right: {error}")
+        slots = dict.fromkeys(record.slot for record in place.journal.unfinished(only))
+        left = [slot for slot in slots if not _settled(slot, place)]
+    return not left
+
+
+def _settled(slot: str, place: Place) -> bool:
+    try:
+        with held(place, slot, "a look", wait=0):
+            return True  # held is put right
+    except SlotBusyError:
+        return False
+    except DockwrightError as error:
+        place.report.warning(f"{slot}: what a run that died has left could not be put right: {error}")
+        return False

@@ -170,7 +170,7 @@ def test_a_failure_that_cannot_be_undone_is_undone_by_the_next_command(journal: 
     entry = begun(journal, 2)
     for _ in range(2):  # it is tried once more
         host.fail_next("remove", HostError("the engine is gone"))
-    with pytest.raises(HalfDoneError, match="the next run or rollback on the slot will do it") as caught:
+    with pytest.raises(HalfDoneError, match="a guard goes on trying for half an hour") as caught:
         replace(wanted(2, EXITS="1"), host, entry, nullcontext, lambda _: None)
     entry.fail(caught.value)
     assert serving(host, SLOT_NAME) == []
