@@ -1,4 +1,4 @@
-"""A listener that begins again: a few of the kills that `python -m tests.service.restarts` makes, and what it finds."""
+"""A listener that begins again: a few of the kills of `python -m tests.service.restarts`, and what it finds."""
 
 from __future__ import annotations
 
