@@ -2,7 +2,8 @@
 
 acquire → extract → transform → build → run
 
-Nothing is pushed, so no registry is needed: build on the host, stop the old container, start the new one.
+Nothing is pushed, so only private base images need a registry: build on the host, stop the old container, start the
+new one.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from agent.images import BuildSettings
 from agent.scripts import Script, ScriptSettings, read_script
 from agent.step import StepContext
 from agent.transform import TransformSettings
-from steps.source_image.manifest import SourceImage, find_source, login
+from steps.source_image.manifest import SourceImage, find_source, login, login_registry
 
 _FOR_SERVICES = {"restart", "restart-retries", "health", "keep", "cutover", "replicas", "on-failure"}
 _UNFIT = re.compile(r"[^a-z0-9]+")
@@ -69,7 +69,7 @@ class RunImage:
         return cls(
             source=inputs.source,
             image=inputs.image,
-            registry=inputs.registry,
+            registry=login_registry(inputs.registry, inputs.registry_username) if inputs.source else "",
             credentials=login(inputs.registry_username, inputs.registry_password),
             transform=inputs.transform,
             build=inputs.build,
@@ -104,8 +104,6 @@ def _require_sensible(inputs: Inputs) -> None:
         raise InputError("step.yaml: inputs: transform and build are for a source; an image is taken as it is")
     if inputs.image and inputs.registry:
         raise InputError("step.yaml: inputs.registry: an image names its registry itself; leave it out")
-    if inputs.source and bool(inputs.registry) != bool(inputs.registry_username):
-        raise InputError("step.yaml: inputs: registry and registry-username go together; say whose login it is")
     if not 0 < inputs.time_limit <= 7 * 86_400:
         raise InputError("step.yaml: inputs.time-limit: it is in seconds, and at most a week")
     if meaningless := sorted(_FOR_SERVICES & inputs.run.keys()):

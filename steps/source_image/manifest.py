@@ -19,6 +19,7 @@ from agent.host import Credentials
 from agent.images import BuildSettings, build_settings
 from agent.packages import AcquiredPackage, PackageReference
 from agent.registry import ImageReference, tag_from
+from agent.registry.reference import DOCKER_HUB
 from agent.retention.settings import RetentionSettings
 from agent.source import SDI, GoldenPackage, read_packed_source
 from agent.step import StepContext
@@ -116,6 +117,24 @@ def read_recipe(package: AcquiredPackage, source: SourceImage, context: StepCont
 def login(username: str, password: str) -> Credentials | None:
     """A step's login, if it is given one."""
     return Credentials(username=username, password=password) if username else None
+
+
+def login_registry(registry: str, username: str) -> str:
+    """Whose base images a login is for, as references name it, in a step that pushes nothing; "" without a login.
+
+    InputError for one without the other, and for what names no registry: Docker would take it for Docker Hub.
+    """
+    if bool(registry) != bool(username):
+        raise InputError("step.yaml: inputs: registry and registry-username go together; say whose login it is")
+    if not registry:
+        return ""
+    try:
+        named = ImageReference.parse(f"{registry}/any").registry
+    except InputError:
+        named = ""
+    if not named or (named == DOCKER_HUB and not registry.partition("/")[0].endswith(DOCKER_HUB)):
+        raise InputError(f"step.yaml: inputs.registry: '{registry}' names no registry; write its host, or host:port")
+    return named
 
 
 def find_source(name: str, packages: tuple[PackageReference, ...]) -> PackageReference:

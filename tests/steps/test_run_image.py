@@ -6,24 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.shop import dockwright, pack
-
-
-def refused(inputs: str, folder: Path) -> str:
-    """The error for these inputs; no host is there."""
-    bundle = folder / "bundle"
-    (bundle / "packages").mkdir(parents=True)
-    (bundle / "rotate.txt").write_text("x", encoding="utf-8")
-    (folder / "outside.sh").write_text("x", encoding="utf-8")
-    pack(bundle / "packages" / "Suite.1.0.0.zip", {"Dockerfile": "FROM scratch\n"})
-    step = f"step: run-image\ninputs: {inputs}\npackages: [{{name: Suite, id: Suite, version: 1.0.0}}]\n"
-    (bundle / "step.yaml").write_text(step, encoding="utf-8")
-    known = {"RunbookRun.Id": "RunbookRuns-1", "Project.Id": "P-1", "Environment.Id": "E-1"}
-    settings = [part for name, value in known.items() for part in ("--set", f"Octopus.{name}={value}")]
-    place = ["--home", str(folder / "home"), "--host", "unix:///nowhere.sock", "--output", "json"]
-    done = dockwright("run", str(bundle), *place, *settings)
-    assert done.code == 3, done.stderr
-    return done.error
+from tests.steps.refusals import refused
 
 
 @pytest.mark.parametrize(
@@ -36,6 +19,7 @@ def refused(inputs: str, folder: Path) -> str:
         ("{image: tools, registry: r.io}", "inputs.registry: an image names its registry itself; leave it out"),
         ("{source: Suite, registry-username: jane}", "registry and registry-username go together"),
         ("{source: Suite, registry: r.io}", "registry and registry-username go together"),
+        ("{source: Suite, registry: tools, registry-username: jane}", "'tools' names no registry; write its host"),
         ("{source: Suite, time-limit: 0}", "inputs.time-limit: it is in seconds, and at most a week"),
         ("{source: Suite, time-limit: soon}", "time-limit: expected a number"),
         (
@@ -53,4 +37,4 @@ def refused(inputs: str, folder: Path) -> str:
     ],
 )
 def test_inputs_that_cannot_be_used_are_refused_in_one_line(inputs: str, problem: str, tmp_path: Path) -> None:
-    assert problem in refused(inputs, tmp_path)
+    assert problem in refused("run-image", inputs, tmp_path)

@@ -33,6 +33,16 @@ inputs:
 packages: [{id: Shop.Sdi, version: 1.0.0}]
 """
 
+IMAGE_PER_DEPLOYMENT = """\
+step: image-per-deployment
+inputs:
+  registry: "#{Door}"
+  registry-username: jane
+  registry-password: "#{Shop:Password}"
+  run: {name: "#{Site.Name}", command: [sleep, "600"], stop-timeout: 0, health: {watch: 0}}
+packages: [{id: Shop.Sdi, version: 1.0.0}]
+"""
+
 
 @pytest.fixture
 def door(registry: str) -> Iterator[FakeServer]:
@@ -67,8 +77,24 @@ def test_base_image_of_the_steps_registry_is_had_with_the_steps_login(step: str,
         assert done.outputs["Image"].startswith(f"{private.settings['Door']}/team/")
 
 
-def test_the_login_goes_to_no_other_registry(private: Site) -> None:
-    private.step = RUN_IMAGE.replace("#{Door}", "elsewhere.example.com")
+def test_base_image_is_had_with_the_login_of_a_step_that_pushes_nothing(
+    private: Site, engine_host: ContainerHost
+) -> None:
+    private.step = IMAGE_PER_DEPLOYMENT
+    done = private.run(1)
+    assert done.code == 0, done.stderr
+    made = engine_host.image(done.outputs["Image"])
+    assert made is not None
+    assert made.labels["made"] == "here"
+    assert done.outputs["Digest"] == ""
+    container = engine_host.inspect(done.outputs["Container"])
+    assert container is not None
+    assert container.running
+
+
+@pytest.mark.parametrize("step", [RUN_IMAGE, IMAGE_PER_DEPLOYMENT], ids=["run-image", "image-per-deployment"])
+def test_the_login_goes_to_no_other_registry(step: str, private: Site) -> None:
+    private.step = step.replace("#{Door}", "elsewhere.example.com")
     done = private.run(1)
     assert done.code == 7, done.stderr
     assert "Dockerfile:1: FROM" in done.error
