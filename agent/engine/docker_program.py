@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.engine.private import private_folder
+from agent.engine.translate import login_server
 from agent.errors import HostError
 from agent.host import Credentials
 from agent.user import user_home
@@ -74,7 +75,7 @@ def find_docker(environment: Mapping[str, str]) -> str:
 
 def auths(credentials: Mapping[str, Credentials]) -> dict[str, dict[str, str]]:
     """As `config.json` of docker has them: by the server's name."""
-    return {_server(registry): _login(login) for registry, login in credentials.items()}
+    return {login_server(registry): _login(login) for registry, login in credentials.items()}
 
 
 def _candidates(path: str) -> Iterator[str]:
@@ -107,10 +108,6 @@ def _configuration(credentials: Mapping[str, Credentials]) -> str:
     plugins = [str(home / ".docker" / "cli-plugins")] if home else []
     found = [folder for folder in plugins if Path(folder).is_dir()]
     return json.dumps({"auths": auths(credentials), "cliPluginsExtraDirs": found})
-
-
-def _server(registry: str) -> str:
-    return "https://index.docker.io/v1/" if registry in ("docker.io", "index.docker.io") else registry
 
 
 def _login(login: Credentials) -> dict[str, str]:

@@ -151,7 +151,7 @@ def auth_table_header(table: Mapping[str, Credentials]) -> dict[str, str]:
     """`X-Registry-Config` for a build, which may pull from several registries."""
     if not table:
         return {}
-    return {"X-Registry-Config": _encoded({name: _login(value) for name, value in table.items()})}
+    return {"X-Registry-Config": _encoded({login_server(name): _login(value) for name, value in table.items()})}
 
 
 def split_reference(reference: str) -> tuple[str, str]:
@@ -177,6 +177,11 @@ def registry_of(reference: str) -> str:
     first, slash, _ = reference.partition("/")
     named = slash and ("." in first or ":" in first or first == "localhost")
     return first if named else "docker.io"
+
+
+def login_server(registry: str) -> str:
+    """By what Docker finds a registry's login among others: Docker Hub goes by the address of its first index."""
+    return "https://index.docker.io/v1/" if registry in ("docker.io", "index.docker.io") else registry
 
 
 def checked_container(name: str) -> str:

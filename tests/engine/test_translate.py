@@ -254,6 +254,11 @@ def test_credentials_travel_in_a_header_only() -> None:
     assert translate.auth_table_header({}) == {}
 
 
+def test_builds_login_to_docker_hub_goes_by_the_name_that_engines_look_for() -> None:
+    table = translate.auth_table_header({"docker.io": JANE})["X-Registry-Config"]
+    assert list(json.loads(urlsafe_b64decode(table))) == ["https://index.docker.io/v1/"]
+
+
 @pytest.mark.parametrize(
     ("mine", "theirs", "clash"),
     [
