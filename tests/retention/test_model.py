@@ -37,9 +37,9 @@ def act(world: World, action: tuple[object, ...]) -> None:
         case "elsewhere", int(release):
             world.deploy_elsewhere(release)
         case "prune", int(keep):
-            world.prune(keep)
+            assert world.prune(keep) == []
         case "retain", str(slot), int(keep):
-            world.prune(keep, {slot})
+            assert world.prune(keep, {slot}) == []
         case _:
             raise AssertionError(action)
 
@@ -52,7 +52,7 @@ def test_nothing_that_is_needed_ever_goes(history: list[tuple[object, ...]]) -> 
         if action[0] not in ("prune", "retain"):
             world.time_passes()
         act(world, action)
-    world.prune(0)
+    assert world.prune(0) == []
 
 
 def test_what_is_beyond_the_count_goes_and_its_base_with_the_last_of_it() -> None:
@@ -62,11 +62,11 @@ def test_what_is_beyond_the_count_goes_and_its_base_with_the_last_of_it() -> Non
     world.deploy("dev", 2, "succeeded", files=True)
     world.deploy("dev", 2, "succeeded", files=True)
     world.containers.clear()
-    world.prune(2)
+    assert world.prune(2) == []
     assert sorted(world.tags) == [f"{REPOSITORY}:{tag}" for tag in ("1-deployments-4", "1-pkg", "2-deployments-5",
                                                                      "2-deployments-6", "2-pkg")]  # fmt: skip
     assert len(world.images) == 5
-    world.prune(1)
+    assert world.prune(1) == []
     assert f"{REPOSITORY}:1-pkg" not in world.tags
     assert len(world.images) == 3
 
@@ -77,11 +77,11 @@ def test_one_image_under_many_tags_goes_when_nobody_needs_any() -> None:
     world.deploy("uat", 1, "succeeded", files=False)
     world.deploy("dev", 2, "succeeded", files=False)
     world.containers.clear()
-    world.prune(0)
+    assert world.prune(0) == []
     assert world.release(1) in {tag.digest for tag in world.tags.values()}
     world.deploy("uat", 2, "succeeded", files=False)
     world.containers.clear()
-    world.prune(0)
+    assert world.prune(0) == []
     assert {tag.digest for tag in world.tags.values()} == {world.digest(f"{REPOSITORY}:2-pkg")}
 
 
@@ -90,7 +90,7 @@ def test_a_slots_own_count_says_nothing_of_other_slots() -> None:
     for slot in ("dev", "live", "dev", "live"):
         world.deploy(slot, 1, "succeeded", files=True)
     world.containers.clear()
-    world.prune(0, {"dev"})
+    assert world.prune(0, {"dev"}) == []
     assert f"{REPOSITORY}:1-deployments-1" not in world.tags
     assert f"{REPOSITORY}:1-deployments-2" in world.tags
 
@@ -102,7 +102,7 @@ def test_while_a_deployment_is_under_way_bases_stay() -> None:
     world.deploy("dev", 2, "succeeded", files=True)
     world.containers.clear()
     world.deploy("uat", 3, "running", files=True)
-    world.prune(0)
+    assert world.prune(0) == []
     assert f"{REPOSITORY}:1-deployments-1" not in world.tags
     assert f"{REPOSITORY}:1-pkg" in world.tags
 
@@ -113,6 +113,6 @@ def test_what_another_agent_made_of_a_release_keeps_it() -> None:
     world.deploy("dev", 2, "succeeded", files=True)
     world.deploy_elsewhere(1)
     world.containers.clear()
-    world.prune(0)
+    assert world.prune(0) == []
     assert f"{REPOSITORY}:1-pkg" in world.tags
     assert f"{REPOSITORY}:1-deployments-1" not in world.tags

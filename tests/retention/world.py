@@ -97,20 +97,21 @@ class World:
         )
         self.strangers.add(reference)
 
-    def prune(self, keep: int, slots: Collection[str] | None = None) -> None:
-        """What may go, goes, and nothing that anybody needs is among it."""
+    def prune(self, keep: int, slots: Collection[str] | None = None) -> list[str]:
+        """What may go, goes; which of it somebody needs."""
         needed = self._needed(keep, slots)
         newest = self.runs[::-1]
+        lost: list[str] = []
         containers = [_container(run) for runs in self.containers.values() for run in runs]
         for tag in surplus_tags(list(self.tags.values()), unneeded(newest, keep, containers, self.built, slots)):
-            assert tag.reference not in needed, f"{tag} is needed"
+            lost += [tag.reference] if tag.reference in needed else []
             del self.tags[tag.reference]
         for one in surplus_images(list(self.images.values()), containers, newest, keep, self.built, slots):
-            assert needed.isdisjoint(one.names), f"{one} is needed"
+            lost += needed.intersection(one.names)
             del self.images[one.id]
         there = {tag.digest for tag in self.tags.values()}
-        assert all(self.digest(reference) in there for reference in needed & self.tags.keys())
-        assert all(tag.base in there for tag in self.tags.values() if tag.base)
+        lost += [reference for reference in needed & self.tags.keys() if self.digest(reference) not in there]
+        return lost + [tag.base for tag in self.tags.values() if tag.base and tag.base not in there]
 
     def digest(self, reference: str) -> str:
         return self.tags[reference].digest
