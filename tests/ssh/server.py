@@ -29,7 +29,8 @@ PasswordAuthentication no
 PermitRootLogin prohibit-password
 MaxStartups 100
 LogLevel VERBOSE
-SetEnv PATH={path}
+# SHLVL: else bash would read the user's own .bashrc, before each command
+SetEnv PATH={path} SHLVL=1
 {more}
 """
 
@@ -144,7 +145,8 @@ def serving(folder: Path, engine: str = "", more: str = "", within: Sequence[str
 
 @dataclass
 class CuttingProxy:
-    """Cuts all its connections once, when the n-th piece from either side has come; 0 cuts never.
+    """Cuts all its connections once, when the n-th piece has come; 0 cuts never. `counts` are the sides whose pieces
+    count: "up" from the client, "down" from the server.
 
     `away` is for how many seconds nobody is let in afterwards. With `after`, the piece is delivered before; with
     `stalls`, the connections stay, and nothing passes any more.
@@ -153,6 +155,7 @@ class CuttingProxy:
     port: int
     upstream: int
     cut_at: int = 0
+    counts: tuple[str, ...] = ("up", "down")
     pieces: int = 0
     cuts: int = 0
     refusing: bool = False
@@ -194,12 +197,16 @@ def _accept(
                 continue
             far = socket.create_connection(("127.0.0.1", proxy.upstream))
             open_ones += [near, far]
-            for source, sink in ((near, far), (far, near)):
-                threading.Thread(target=_carry, args=(proxy, source, sink, open_ones, lock), daemon=True).start()
+            for end in (near, far):
+                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for side, source, sink in (("up", near, far), ("down", far, near)):
+                what = (proxy, side, source, sink, open_ones, lock)
+                threading.Thread(target=_carry, args=what, daemon=True).start()
 
 
 def _carry(
     proxy: CuttingProxy,
+    side: str,
     source: socket.socket,
     sink: socket.socket,
     open_ones: list[socket.socket],
@@ -208,8 +215,8 @@ def _carry(
     with suppress(OSError):
         while data := source.recv(65536):
             with lock:
-                proxy.pieces += 1
-                if proxy.pieces == proxy.cut_at:
+                proxy.pieces += side in proxy.counts
+                if proxy.pieces == proxy.cut_at and side in proxy.counts:
                     proxy.cuts += 1
                     proxy.away_until = time.monotonic() + proxy.away
                     if proxy.after:

@@ -6,15 +6,15 @@ left over on either side.
 
 from __future__ import annotations
 
-import random
 import signal
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 from uuid import uuid4
 
 from agent.containers import DEPLOYMENT, ROLE
@@ -23,8 +23,9 @@ from linux.local import connect
 from linux.sandbox import Sandbox, down, up
 from linux.sandbox.engine_call import EngineSocket
 from tests.conftest import remove_leftovers
+from tests.system.python_image import make_python_image
 from tests.system.secrecy import LOGIN, nothing_shown
-from tests.system.shop import STEP, Site
+from tests.system.shop import DOCKERFILE, STEP, Site
 
 LONGEST_SECONDS = 190.0
 """A machine that hangs is given up after a minute or so; and a busy one takes its time."""
@@ -32,15 +33,32 @@ LONGEST_SECONDS = 190.0
 CLEAR = {0, 7, 8, 9, 10}
 """Exit codes of failures that say what to do next."""
 
-FAR_STEP = STEP.replace(
-    '  registry: "#{Registry}"\n',
-    f'  registry: "#{{Registry}}"\n  registry-username: {LOGIN}\n  registry-password: "#{{Shop:Password}}"\n',
-).replace('{GREETING: "#{Greeting}"}', '{GREETING: "#{Greeting}", PASSWORD: "#{Shop:Password}"}')
-"""With a login at the registry, and a secret in the environment."""
+FAR_STEP = (
+    STEP.replace(
+        '  registry: "#{Registry}"\n',
+        f'  registry: "#{{Registry}}"\n  registry-username: {LOGIN}\n  registry-password: "#{{Shop:Password}}"\n',
+    )
+    .replace('{GREETING: "#{Greeting}"}', '{GREETING: "#{Greeting}", PASSWORD: "#{Shop:Password}"}')
+    .replace("    stop-timeout", "    stop-signal: SIGKILL\n    stop-timeout")
+)
+"""With a login at the registry, a secret in the environment, and an end at once, as it is done hundreds of times."""
 
 FAR_HELD = FAR_STEP.replace(
     "    stop-timeout", "    cutover: {strategy: hold, image: '#{Relay.Image}'}\n    stop-timeout"
 )
+
+
+Way = Literal["layer", "built", "held"]
+"""A layer over the release's image; a build there, each time; or the first, behind the relay."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Became:
+    """Of a deployment that was disturbed. `told` is that in one line."""
+
+    code: int
+    seconds: float
+    told: str
 
 
 @dataclass
@@ -53,7 +71,16 @@ class FarSite:
     secrets: tuple[str, ...]
     places: tuple[Path, ...]
     number: int = 0
-    codes: dict[int, int] = field(default_factory=dict)
+
+    def go(self, way: Way) -> None:
+        """From now on it is deployed in this way."""
+        site = self.site
+        if way == "built":
+            site.dockerfile = f"{DOCKERFILE}RUN cat /app/index.html\n"
+        if way == "held":
+            site.settings["Relay.Image"] = f"{site.name}-python:1"
+            make_python_image(site.settings["Relay.Image"], self._engine)
+            site.step = FAR_HELD
 
     def deploy(self) -> None:
         """One that nothing disturbs."""
@@ -62,7 +89,7 @@ class FarSite:
         assert done.code == 0, done.stderr
         assert self._faults(True) == []
 
-    def disturbed(self, what: str) -> str:
+    def disturbed(self, what: str) -> Became:
         """One with whatever was ordered, and what became of it. AssertionError if that is not as it should be."""
         before = self.site.page()
         self.number += 1
@@ -71,15 +98,34 @@ class FarSite:
             done = self.site.run(self.number)
             texts += [done.stdout, done.stderr, self.told()]
         seconds = time.monotonic() - begun
-        self.codes[done.code] = self.codes.get(done.code, 0) + 1
-        now = self.site.page()
-        told = f"{what}: exit {done.code} after {seconds:.1f} s; {now.strip()}; {done.document.get('error') or ''}"
+        now, error = self.site.page(), done.document.get("error") or ""
+        told = f"{what}: exit {done.code} after {seconds:.1f} s; {now.strip()}; {error}"
         assert done.code in CLEAR, told + done.stderr
+        assert bool(error) == bool(done.code), told
         assert seconds < LONGEST_SECONDS, told
         assert now == (self._page if done.code == 0 else before), told
         faults = self._faults(done.code == 0)
         assert faults == [], (told, faults)
-        return told
+        return Became(code=done.code, seconds=seconds, told=told)
+
+    def start_afresh(self) -> None:
+        """After a run that left what it should not have."""
+        for container in self.site.containers():
+            self.site.host.remove(container.id)
+        self.deploy()
+        self.deploy()
+
+    def tidy(self) -> None:
+        """Remove the images of earlier deployments: hundreds would take their time."""
+        used = {container.image_id for container in self.site.containers()}
+        for image in self.site.host.images({"Octopus.Project.Id": f"Projects-{self.site.name}"}):
+            for tag in image.tags if image.id not in used else ():
+                if "-deployments-" in tag:
+                    self.site.host.remove_image(tag)
+
+    @property
+    def _engine(self) -> EngineSocket:
+        return EngineSocket(self.site.host.url.removeprefix("unix://"))
 
     @property
     def _page(self) -> str:
@@ -114,13 +160,6 @@ def _settled(look: Callable[[], list[str]], seconds: float = 20) -> list[str]:
     return found
 
 
-def moments(whole: int, count: int, chance: random.Random) -> list[int]:
-    """So many of 1 to `whole`, spread evenly, in random order."""
-    spread = [int((index + chance.random()) * whole / count) + 1 for index in range(count)]
-    chance.shuffle(spread)
-    return spread
-
-
 @contextmanager
 def far_sandbox() -> Iterator[tuple[Sandbox, ContainerHost, Path, str]]:
     """An engine, its host, a folder and a name, for one hand-run harness."""
@@ -135,14 +174,6 @@ def far_sandbox() -> Iterator[tuple[Sandbox, ContainerHost, Path, str]]:
         finally:
             remove_leftovers(EngineSocket(sandbox.host.removeprefix("unix://")), prefix, sandbox.base_image)
             down(state, say=say)
-
-
-def summary(far: FarSite, wrong: list[str]) -> int:
-    """Tell; the exit code."""
-    say(f"exit codes: {dict(sorted(far.codes.items()))}; {len(wrong)} wrong")
-    for each in wrong:
-        say(f"WRONG: {each}")
-    return 1 if wrong else 0
 
 
 def say(line: str) -> None:

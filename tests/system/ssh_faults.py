@@ -1,24 +1,25 @@
-"""A deployment over SSH whose connection fails at any moment: `python -m tests.system.ssh_faults api|cli [RUNS]`.
+"""A deployment over SSH whose connection fails at any piece of it: `python -m tests.system.ssh_faults api|cli all`.
 
-Moments are spread evenly over all that passes in an undisturbed run; what happens then takes turns. What has to hold
-is in `far.py`.
+A piece is what one side sends in one go: about as much as one SSH message, or several small ones together. What has
+to hold is in `far.py`, how to ask for runs in `far_runs.py`.
 """
 
 from __future__ import annotations
 
-import random
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
-from typing import Literal, get_args
+from typing import Literal
 
 from agent.host import ContainerHost
 from linux.sandbox import Sandbox
 from tests.ssh.server import CuttingProxy, cutting, recording, serving
-from tests.system.far import FAR_STEP, FarSite, far_sandbox, moments, say, summary
+from tests.system.far import FAR_STEP, Became, FarSite, far_sandbox, say
+from tests.system.far_runs import Fault, go_through, read_wish
 from tests.system.shop import Site, free_port
 
 Kind = Literal[
@@ -27,25 +28,49 @@ Kind = Literal[
     "away",  # cut, and nobody answers for some seconds: the machine restarts
     "stall",  # the connection stays, and nothing passes any more
 ]
+Side = Literal["up", "down"]
+
+AWAY_SECONDS = 4
 
 
-def order(proxy: CuttingProxy, kind: Kind, moment: int) -> None:
-    """From now on, counting anew, this happens at that piece; at none for 0."""
+def order(proxy: CuttingProxy, kind: Kind, moment: int, *sides: Side) -> None:
+    """From now on, counting anew, this happens at that piece; at none for 0. No sides are both."""
+    proxy.counts = sides or ("up", "down")
     proxy.pieces, proxy.cuts, proxy.cut_at = 0, 0, moment
     proxy.after, proxy.stalls = kind == "cut-after", kind == "stall"
-    proxy.away = 6 if kind == "away" else 0
+    proxy.away = AWAY_SECONDS if kind == "away" else 0
 
 
-def undisturbed(far: FarSite, proxy: CuttingProxy) -> int:
+def undisturbed(far: FarSite, proxy: CuttingProxy, *sides: Side) -> int:
     """How many pieces pass in one deployment."""
-    order(proxy, "cut", 0)
+    order(proxy, "cut", 0, *sides)
     far.deploy()
     return proxy.pieces
 
 
-def disturbed(far: FarSite, proxy: CuttingProxy, kind: Kind, moment: int) -> str:
+def disturbed(far: FarSite, proxy: CuttingProxy, kind: Kind, moment: int) -> Became:
     order(proxy, kind, moment)
     return far.disturbed(f"{kind} at {moment}")
+
+
+def faults(proxy: CuttingProxy, up: int, down: int) -> list[Fault]:
+    """Each piece is lost once. Those from the client also arrive once, so that what they ask for is under way while
+    the connection is made anew; after those from the server nothing is under way, and the client's next one is as
+    well as lost. What takes its time happens at every tenth and every fiftieth piece.
+    """
+    kinds: list[tuple[Kind, Side, range]] = [
+        ("cut-after", "up", range(1, up + 1)),
+        ("cut", "up", range(1, up + 1)),
+        ("cut", "down", range(1, down + 1)),
+        ("away", "up", range(2, up + 1, 10)),
+        ("stall", "up", range(4, up + 1, 50)),
+        ("stall", "down", range(29, down + 1, 50)),
+    ]
+    return [
+        Fault(kind=kind, place=f"{side} {moment}", order=partial(order, proxy, kind, moment, side))
+        for kind, side, moments in kinds
+        for moment in moments
+    ]
 
 
 @contextmanager
@@ -73,21 +98,13 @@ def reached(
 
 
 def main() -> int:
-    engine, runs = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 20
-    chance = random.Random(runs)
-    wrong: list[str] = []
-    with far_sandbox() as place, reached(*place, engine) as (far, proxy):
-        undisturbed(far, proxy)
-        whole = undisturbed(far, proxy)
-        say(f"{whole} pieces in an undisturbed deployment")
-        for index, moment in enumerate(moments(whole, runs, chance)):
-            try:
-                say(disturbed(far, proxy, get_args(Kind)[index % len(get_args(Kind))], moment))
-            except AssertionError as error:
-                wrong.append(str(error))
-                say(f"WRONG: {error}")
-                undisturbed(far, proxy)
-        return summary(far, wrong)
+    wish = read_wish("ssh")
+    with far_sandbox() as place, reached(*place, wish.engine) as (far, proxy):
+        far.go(wish.way)
+        undisturbed(far, proxy)  # the first one has more to do
+        up, down = undisturbed(far, proxy, "up"), undisturbed(far, proxy, "down")
+        say(f"an undisturbed deployment has {up} pieces from the client and {down} from the server")
+        return go_through(wish, far, faults(proxy, up, down), lambda: proxy.cuts > 0)
 
 
 if __name__ == "__main__":

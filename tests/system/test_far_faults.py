@@ -28,8 +28,8 @@ def test_deployment_over_ssh_that_is_cut_succeeds_or_leaves_the_old_one_serving(
         ssh_faults.undisturbed(far, proxy)  # the first one has more to do
         whole = ssh_faults.undisturbed(far, proxy)
         for number, kind in enumerate(kinds, start=1):
-            told = ssh_faults.disturbed(far, proxy, kind, number * whole // (len(kinds) + 1))
-            assert proxy.cuts == 1, told
+            became = ssh_faults.disturbed(far, proxy, kind, number * whole // (len(kinds) + 1))
+            assert proxy.cuts == 1, became.told
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_deployment_over_winrm_of_which_a_request_fails_succeeds_or_leaves_the_o
 ) -> None:
     with winrm_faults.reached(sandbox, engine_host, tmp_path, unique_name("shop"), engine) as (far, server):
         winrm_faults.undisturbed(far, server)  # the first one has more to do
-        whole = winrm_faults.undisturbed(far, server)
+        whole = len(winrm_faults.undisturbed(far, server))
         for number, mishap in enumerate(mishaps, start=1):
-            told = winrm_faults.disturbed(far, server, mishap, number * whole // (len(mishaps) + 1))
-            assert server.happened == 1, told
+            became = winrm_faults.disturbed(far, server, mishap, number * whole // (len(mishaps) + 1))
+            assert server.happened == 1, became.told

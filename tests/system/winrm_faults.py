@@ -1,68 +1,103 @@
-"""A deployment over WinRM in which any request goes wrong: `python -m tests.system.winrm_faults api|cli [RUNS]`.
+"""A deployment over WinRM in which any request goes wrong: `python -m tests.system.winrm_faults api|cli all`.
 
-The requests are spread evenly over all of an undisturbed run, the ways of going wrong take turns. What has to hold is
-in `far.py`.
+What has to hold is in `far.py`, how to ask for runs in `far_runs.py`.
 """
 
 from __future__ import annotations
 
 import os
-import random
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
 
 from agent.host import ContainerHost
 from linux.sandbox import Sandbox
 from linux.sandbox.install import program
-from tests.system.far import FAR_STEP, FarSite, far_sandbox, moments, say, summary
+from tests.system.far import FAR_STEP, Became, FarSite, far_sandbox, say
+from tests.system.far_runs import Fault, go_through, read_wish
 from tests.system.shop import Site, free_port
 from tests.winrm import soap
 from tests.winrm.server import WinRMServer, prepared, serving
 from tests.winrm.settings import Mishap, Settings
 
-MISHAPS = (
-    *(Mishap(kind=kind) for kind in ("drop", "lose", "truncate", "reset", "error", "unauthorized", "stale", "slow")),
-    Mishap(kind="too-large"),
-    Mishap(kind="delay", seconds=3),
-    Mishap(kind="hang", seconds=40),
-    Mishap(kind="reboot", seconds=0.5),
-    Mishap(kind="reboot", seconds=8),
-    Mishap(kind="closed", code=soap.BROKEN_PIPE),
-    *(Mishap(kind="gone", code=code) for code in (soap.NO_SUCH_SHELL, soap.ABORTED)),
-    *(
-        Mishap(kind="fault", code=code)
-        for code in (
-            soap.BUSY,
-            soap.INTERNAL,
-            soap.CONCURRENCY,
-            soap.TOO_MANY_SHELLS,
-            soap.TOO_MANY_OPERATIONS,
-            soap.LINE_TOO_LONG,
-            soap.ACCESS_DENIED,
-        )
-    ),
+DIFFERENT = (
+    Mishap(kind="lose"),
+    Mishap(kind="drop"),
+    Mishap(kind="gone", code=soap.ABORTED),
+    Mishap(kind="stale"),
+    Mishap(kind="fault", code=soap.ACCESS_DENIED),
 )
+"""Done but not told; not done and not told; the shell is gone; surely not done; refused. At every request."""
+
+_SLOW = Mishap(kind="slow")
+_TOO_LARGE = Mishap(kind="too-large")
+_REBOOT = Mishap(kind="reboot", seconds=0.5)
+
+OF_ACTIONS = {
+    "Create": (_SLOW, _TOO_LARGE, _REBOOT, Mishap(kind="fault", code=soap.TOO_MANY_SHELLS)),
+    "Command": (_SLOW, _TOO_LARGE, _REBOOT, Mishap(kind="fault", code=soap.TOO_MANY_OPERATIONS)),
+    "Send": (
+        _SLOW,
+        _TOO_LARGE,
+        _REBOOT,
+        Mishap(kind="closed", code=soap.BROKEN_PIPE),
+        Mishap(kind="fault", code=soap.BUSY),
+    ),
+    "Receive": (_REBOOT, Mishap(kind="fault", code=soap.CONCURRENCY)),
+    "Signal": (_SLOW,),
+    "Delete": (_SLOW,),
+}
+"""At every request of these too, where the client makes a difference between it and the others.
+
+A Receive is never slow: output that was taken, and told as not there yet, is what no machine does.
+"""
+
+OF_EACH_TYPE = (
+    *(Mishap(kind=kind) for kind in ("truncate", "reset", "error", "unauthorized")),
+    _TOO_LARGE,
+    _REBOOT,
+    Mishap(kind="gone", code=soap.NO_SUCH_SHELL),
+    *(Mishap(kind="fault", code=code) for code in (soap.BUSY, soap.INTERNAL, soap.LINE_TOO_LONG)),
+    Mishap(kind="delay", seconds=3),
+    Mishap(kind="reboot", seconds=8),
+    Mishap(kind="hang", seconds=40),
+)
+"""These the client takes for one of the others, or they take their time: at the first, a middle and the last request
+of each action.
+"""
 
 
-def disturbed(far: FarSite, server: WinRMServer, mishap: Mishap, nth: int) -> str:
+def faults(server: WinRMServer, asked: Sequence[str]) -> list[Fault]:
+    """All for a deployment with these requests."""
+    found: dict[tuple[str, str], Fault] = {}
+    for action, whole in Counter(asked).items():
+        everywhere = [(mishap, range(1, whole + 1)) for mishap in (*DIFFERENT, *OF_ACTIONS.get(action, ()))]
+        spots = sorted({1, whole // 2 + 1, whole})
+        for mishap, places in (*everywhere, *((each, spots) for each in OF_EACH_TYPE)):
+            for nth in places:
+                kind = " ".join(str(part) for part in (mishap.kind, mishap.code, mishap.seconds) if part)
+                order = partial(server.order, replace(mishap, action=action, nth=nth))
+                found[kind, f"{action} {nth}"] = Fault(kind=kind, place=f"{action} {nth}", order=order)
+    return sorted(found.values(), key=lambda fault: fault.kind)
+
+
+def disturbed(far: FarSite, server: WinRMServer, mishap: Mishap, nth: int) -> Became:
     """The mishap befalls the n-th request; what became of it."""
     server.order(replace(mishap, nth=nth))
-    before = len(server.asked)
-    told = far.disturbed(f"{mishap.kind} {mishap.code or ''} at {nth}")
-    actions = server.asked[before:]
-    return f"{actions[nth - 1] if nth <= len(actions) else 'none'}: {told}"
+    return far.disturbed(f"{mishap.kind} {mishap.code or ''} at {nth}")
 
 
-def undisturbed(far: FarSite, server: WinRMServer) -> int:
-    """How many requests a deployment has."""
+def undisturbed(far: FarSite, server: WinRMServer) -> list[str]:
+    """The requests of a deployment."""
     server.order()
     before = len(server.asked)
     far.deploy()
-    return len(server.asked) - before
+    return server.asked[before:]
 
 
 @contextmanager
@@ -104,21 +139,13 @@ def left(server: WinRMServer) -> list[str]:
 
 
 def main() -> int:
-    engine, runs = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 24
-    chance = random.Random(runs)
-    wrong: list[str] = []
-    with far_sandbox() as place, reached(*place, engine) as (far, server):
-        undisturbed(far, server)
-        whole = undisturbed(far, server)
-        say(f"{whole} requests in an undisturbed deployment")
-        for index, nth in enumerate(moments(whole, runs, chance)):
-            try:
-                say(disturbed(far, server, MISHAPS[index % len(MISHAPS)], nth))
-            except AssertionError as error:
-                wrong.append(str(error))
-                say(f"WRONG: {error}")
-                undisturbed(far, server)
-        return summary(far, wrong)
+    wish = read_wish("winrm")
+    with far_sandbox() as place, reached(*place, wish.engine) as (far, server):
+        far.go(wish.way)
+        undisturbed(far, server)  # the first one has more to do
+        asked = undisturbed(far, server)
+        say(f"an undisturbed deployment has {len(asked)} requests: {dict(Counter(asked))}")
+        return go_through(wish, far, faults(server, asked), lambda: server.happened > 0)
 
 
 if __name__ == "__main__":
