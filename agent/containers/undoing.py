@@ -9,7 +9,9 @@ from agent.containers.cutover import Scene, Strategy
 from agent.errors import DockwrightError, HalfDoneError, HostError
 from agent.host import ContainerInfo
 
-_ENGINE_SECONDS = 60.0
+_ENGINE_SECONDS = 30.0
+"""As long as an engine may take to start anew. What takes longer is left to the guard."""
+
 _BETWEEN_SECONDS = 0.5
 
 

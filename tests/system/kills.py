@@ -30,7 +30,7 @@ from linux.sandbox import Sandbox, down, up
 from linux.sandbox.engine_call import EngineSocket
 from tests.conftest import remove_leftovers
 from tests.system.mortals import Mortal, mortal
-from tests.system.shop import environment
+from tests.system.shop import environment, guards_of
 
 SLOWEST_SECONDS = 120.0
 GUARDS_THAT_DIE = 0.3
@@ -95,18 +95,9 @@ def kill(mortal: Mortal, deployment: int, death: Death, chance: random.Random) -
     process.wait(SLOWEST_SECONDS)
     if death.guard_too:
         time.sleep(chance.choice((0, 0.2, 0.5)))
-        for guard in _guards(mortal.home):
+        for guard in guards_of(mortal.home):
             with suppress(ProcessLookupError):
                 os.kill(guard, signal.SIGKILL)
-
-
-def _guards(home: Path) -> Iterator[int]:
-    """The processes that watch over runs of this home."""
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            words = (process / "cmdline").read_bytes().split(b"\0")
-            if {b"agent.slot.guard", str(home).encode()} <= set(words):
-                yield int(process.name)
 
 
 def writes_of_a_run(mortal: Mortal, deployment: int) -> int:

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.shop import DOCKWRIGHT, Finished, Site, dockwright, environment, free_port, pack
+from tests.patience import eventually
+from tests.system.shop import DOCKWRIGHT, Finished, Site, dockwright, environment, free_port, guards_of, pack
 
 
 @pytest.fixture
@@ -174,6 +175,7 @@ class CutOff:
         try:
             while data := source.recv(65536):
                 if requests and self.trigger in data:
+                    self.trigger = b"never again"
                     self.cut.set()
                 if self.cut.is_set():
                     break
@@ -202,9 +204,13 @@ def test_an_engine_that_goes_away_in_the_middle(moment: bytes, running: Site, sh
     arguments = running.arguments("run", 2, "--output", "json")
     arguments[arguments.index("--host") + 1] = f"unix://{short_folder / 's'}"
     done = dockwright(*arguments)
-    way.close()
     assert done.code in {8, 10}, done.stderr
     assert "\n" not in done.error
+    assert ("a guard goes on trying" in done.error) == (moment == b"/stop")
+    way.cut.clear()
+    eventually(lambda: not guards_of(running.home))
+    way.close()
+    assert_first_serves(running)
     assert running.run(3).code == 0
     assert running.page() == "<h1>Test Deployments-3</h1>\n"
     assert running.serving() == [f"{running.name}-deployments-3"]
