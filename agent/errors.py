@@ -95,8 +95,10 @@ class HalfDoneError(ContainerError):
     """A replacement that failed, and could not be undone either; its guard will, or the next command on the slot."""
 
     def __init__(self, failure: BaseException, undoing: DockwrightError) -> None:
+        first = str(failure) or type(failure).__name__
+        why = "" if str(undoing) == first else f": {undoing}"
         super().__init__(
-            f"{failure or type(failure).__name__}; and what ran before could not be put back: {undoing}; "
+            f"{first}; and what ran before could not be put back{why}; "
             "a guard goes on trying for half an hour, and so does the next command on the slot",
             output=failure.output if isinstance(failure, DockwrightError) else (),
         )
