@@ -32,6 +32,10 @@ LONGEST_SECONDS = 1800.0
 _PAUSE_SECONDS = 2.0
 
 
+_APART = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0) | getattr(subprocess, "CREATE_NO_WINDOW", 0)
+"""On Windows, so that neither Ctrl-C nor the closing of a console ends it; elsewhere a session of its own does that."""
+
+
 @contextmanager
 def guarded(home: Path, host: HostAddress, slot: str) -> Iterator[None]:
     """Hold a guard over the slot for the time of the block; it stays if what was stopped could not be put back."""
@@ -57,6 +61,7 @@ def start_guard(home: Path, host: HostAddress, slot: str = "") -> subprocess.Pop
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        creationflags=_APART,
     )
     assert process.stdin is not None
     with suppress(BrokenPipeError):  # it was killed; the block is worth more than its guard
