@@ -33,7 +33,7 @@ _PAUSE_SECONDS = 2.0
 
 
 _APART = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0) | getattr(subprocess, "CREATE_NO_WINDOW", 0)
-"""On Windows, so that neither Ctrl-C nor the closing of a console ends it; elsewhere a session of its own does that."""
+"""On Windows, so that neither Ctrl-C nor the end of a console ends it; elsewhere it has a session of its own."""
 
 
 @contextmanager
