@@ -128,13 +128,53 @@ class Network:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Ulimit:
+    """A limit of the kernel for each process, by `setrlimit`'s name in lower case; -1 is none."""
+
+    name: str
+    soft: int
+    hard: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Resources:
-    """What a container may use: `memory` in bytes, `cpus` as a number of them; 0 is no limit."""
+    """What a container may use: `memory` and `shared_memory` in bytes, `cpus` as a number of them; 0 is no limit,
+    of `shared_memory` the engine's own.
+    """
 
     memory: int = 0
     memory_swap: int = 0
     cpus: float = 0
     pids: int = 0
+    shared_memory: int = 0
+    ulimits: tuple[Ulimit, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Device:
+    """A device of the host, at `target` in the container. On Windows it is a class, which has neither of the rest."""
+
+    source: str
+    target: str = ""
+    permissions: str = ""
+    """Of `r`, `w` and `m` (make it), those that are allowed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Privileges:
+    """What a container may do more, or less, than the engine allows to others.
+
+    Capabilities are written as in `NET_ADMIN`, or `ALL`; `security` holds the engine's own texts
+    (`no-new-privileges`, `apparmor=…`); `gpus` is how many, -1 for all.
+    """
+
+    everything: bool = False
+    added: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+    security: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    devices: tuple[Device, ...] = ()
+    gpus: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,7 +193,8 @@ class ContainerSpec:
     """Everything needed to create one container. `environment` never shows in a representation.
 
     An empty field leaves the image's or the engine's own choice. `isolation` and `credential_spec` (the name
-    of a file for gMSA, or its JSON) are for Windows.
+    of a file for gMSA, or its JSON) are for Windows. `tmpfs` are the options of folders in memory, by their path,
+    `sysctls` the kernel's settings that are a container's own.
     """
 
     name: str
@@ -174,6 +215,9 @@ class ContainerSpec:
     stop_timeout: int = 10
     stop_signal: str = ""
     resources: Resources = field(default_factory=Resources)
+    privileges: Privileges = field(default_factory=Privileges)
+    tmpfs: Mapping[str, str] = field(default_factory=dict)
+    sysctls: Mapping[str, str] = field(default_factory=dict)
     health: HealthCommand | None = None
     log_driver: str = ""
     log_options: Mapping[str, str] = field(default_factory=dict)

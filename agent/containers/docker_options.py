@@ -10,6 +10,7 @@ from agent.errors import InputError
 
 _ONE = {
     "cpus": "cpus",
+    "gpus": "gpus",
     "hostname": "hostname",
     "isolation": "isolation",
     "log-driver": "log-driver",
@@ -19,16 +20,23 @@ _ONE = {
     "network": "network",
     "pids-limit": "pids",
     "restart": "restart",
+    "shm-size": "shm-size",
     "stop-signal": "stop-signal",
     "stop-timeout": "stop-timeout",
     "user": "user",
     "workdir": "working-dir",
 }
 _LISTS = {
+    "cap-add": "cap-add",
+    "cap-drop": "cap-drop",
+    "device": "devices",
     "dns": "dns",
     "entrypoint": "entrypoint",
+    "group-add": "group-add",
     "network-alias": "aliases",
     "publish": "ports",
+    "security-opt": "security-opt",
+    "tmpfs": "tmpfs",
     "volume": "volumes",
 }
 _TABLES = {
@@ -36,8 +44,10 @@ _TABLES = {
     "env": ("environment", "="),
     "label": ("labels", "="),
     "log-opt": ("log-options", "="),
+    "sysctl": ("sysctls", "="),
+    "ulimit": ("ulimits", "="),
 }
-_SWITCHES = {"init": "init", "read-only": "read-only"}
+_SWITCHES = {"init": "init", "privileged": "privileged", "read-only": "read-only"}
 _IGNORED = ("detach", "d")
 _SHORT = {
     "e": "env",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from agent.engine.compatibility import STOP_SECONDS, objection
+from agent.engine.compatibility import STOP_SECONDS, objection, told_by_name
 from agent.errors import ContainerError
 from agent.host import ContainerHost, ContainerSpec, Platform
 
@@ -21,10 +21,9 @@ def require_fitting(spec: ContainerSpec, host: ContainerHost, log: Callable[[str
     platform = host.platform()
     _require_settings(spec, host.url, platform)
     image = host.image(spec.image)
-    if image is not None:
-        reason = objection(spec.image, image.os, image.os_version, platform, spec.isolation)
-        if reason:
-            raise ContainerError(f"{host.url}: {reason}")
+    system, version = (image.os, image.os_version) if image is not None else told_by_name(spec.image)
+    if reason := objection(spec.image, system, version, platform, spec.isolation):
+        raise ContainerError(f"{host.url}: {reason}")
     if platform.os == "windows" and spec.stop_timeout > STOP_SECONDS and spec.stop_timeout != _USUAL_STOP:
         log(
             f"Windows gives {spec.name} {STOP_SECONDS} s to end, and not the {spec.stop_timeout} s "

@@ -11,13 +11,14 @@ from typing import Literal
 
 import msgspec
 
+from agent.containers import privileges
 from agent.containers.credential_spec import check_credential_spec
 from agent.containers.cutover import Cutover, OnFailure, Recreate, shaped
 from agent.containers.health import HealthSettings
 from agent.containers.labels import CONFIGURATION, RUN, SPECIFICATION
 from agent.containers.notation import NetworkSettings, parse_networks, parse_ports, parse_size, parse_volume
 from agent.errors import InputError
-from agent.host import ContainerSpec, HealthCommand, Isolation, Resources
+from agent.host import ContainerSpec, HealthCommand, Isolation, Privileges, Resources
 
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,100}$")
 _SMALLEST_MEMORY = 6 * 1024 * 1024  # engines refuse less
@@ -27,7 +28,7 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """How the image is run; what is left out is the image's or the engine's own choice.
 
     Ports are written `8080:80`, volumes `source:target[:ro]`, sizes `512MB` (powers of 1024, as Docker reads
-    them); times are in seconds, `cpus` is a number of them.
+    them); times are in seconds, `cpus` is a number of them. What `privileges` reads is written as for Docker.
     """
 
     name: str
@@ -52,6 +53,17 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Memory and swap together, `unlimited` for as much swap as there is."""
     cpus: float = 0
     pids: int = 0
+    shm_size: str = ""
+    ulimits: dict[str, str | privileges.UlimitSettings] = {}
+    tmpfs: list[str] = []
+    sysctls: dict[str, str] = {}
+    cap_add: list[str] = []
+    cap_drop: list[str] = []
+    security_opt: list[str] = []
+    privileged: bool = False
+    group_add: list[str] = []
+    devices: list[str] = []
+    gpus: str = ""
     log_driver: str = ""
     log_options: dict[str, str] = {}
     extra_hosts: dict[str, str] = {}
@@ -91,6 +103,9 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             stop_timeout=self.stop_timeout,
             stop_signal=self.stop_signal,
             resources=_resources(self),
+            privileges=_privileges(self),
+            tmpfs=privileges.tmpfs(self.tmpfs),
+            sysctls=privileges.sysctls(self.sysctls),
             health=_health_command(self.health),
             log_driver=self.log_driver,
             log_options=self.log_options,
@@ -139,7 +154,26 @@ def _resources(settings: RunSettings) -> Resources:
         raise InputError("run.memory-swap: it goes together with run.memory; give that as well")
     if 0 < swap < memory:
         raise InputError(f"run.memory-swap: it is memory and swap together, so at least {settings.memory}")
-    return Resources(memory=memory, memory_swap=swap, cpus=settings.cpus, pids=settings.pids)
+    return Resources(
+        memory=memory,
+        memory_swap=swap,
+        cpus=settings.cpus,
+        pids=settings.pids,
+        shared_memory=parse_size(settings.shm_size, "shm-size"),
+        ulimits=privileges.ulimits(settings.ulimits),
+    )
+
+
+def _privileges(settings: RunSettings) -> Privileges:
+    return Privileges(
+        everything=settings.privileged,
+        added=privileges.capabilities(settings.cap_add, "cap-add"),
+        dropped=privileges.capabilities(settings.cap_drop, "cap-drop"),
+        security=privileges.security_options(settings.security_opt),
+        groups=tuple(settings.group_add),
+        devices=privileges.devices(settings.devices),
+        gpus=privileges.gpus(settings.gpus),
+    )
 
 
 def _health_command(health: HealthSettings) -> HealthCommand | None:

@@ -15,11 +15,13 @@ from agent.host import (
     ContainerSpec,
     ContainerState,
     Credentials,
+    Device,
     Health,
     HealthCommand,
     ImageInfo,
     Platform,
     Port,
+    Privileges,
 )
 
 _EVERY_ADDRESS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104  compared with, not bound to
@@ -267,9 +269,38 @@ def _host_config(spec: ContainerSpec) -> dict[str, Any]:
         "ReadonlyRootfs": spec.read_only,
         "Init": spec.init,
         "Isolation": spec.isolation,
-        "SecurityOpt": [credential_option(spec.credential_spec)] if spec.credential_spec else [],
+        "ShmSize": used.shared_memory,
+        "Ulimits": [{"Name": each.name, "Soft": each.soft, "Hard": each.hard} for each in used.ulimits],
+        "Tmpfs": dict(spec.tmpfs),
+        "Sysctls": dict(spec.sysctls),
+        "SecurityOpt": security_options(spec),
+        **_privileges(spec.privileges),
     }
     return {key: value for key, value in given.items() if value not in _NOTHING}
+
+
+def security_options(spec: ContainerSpec) -> list[str]:
+    credentials = [credential_option(spec.credential_spec)] if spec.credential_spec else []
+    return [*credentials, *spec.privileges.security]
+
+
+def _privileges(given: Privileges) -> dict[str, Any]:
+    return {
+        "Privileged": given.everything,
+        "CapAdd": list(given.added),
+        "CapDrop": list(given.dropped),
+        "GroupAdd": list(given.groups),
+        "Devices": [_device(each) for each in given.devices],
+        "DeviceRequests": [{"Count": given.gpus, "Capabilities": [["gpu"]]}] if given.gpus else [],
+    }
+
+
+def _device(device: Device) -> dict[str, str]:
+    return {
+        "PathOnHost": device.source,
+        "PathInContainer": device.target,
+        "CgroupPermissions": device.permissions,
+    }
 
 
 def _healthcheck(health: HealthCommand | None) -> dict[str, Any] | None:

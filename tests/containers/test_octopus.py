@@ -88,7 +88,7 @@ def test_variables_alone_run_nothing() -> None:
         ({"NetworkType": "overlay"}, r"Docker\.NetworkType: 'overlay' is none of"),
         ({"NetworkType": "network"}, r"Docker\.NetworkName must say which"),
         ({"StopTimeout": "soon"}, r"Docker\.StopTimeout: 'soon' is not a whole number"),
-        ({"Args": "--privileged"}, r"Docker\.Args: '--privileged' is no option that can be taken over"),
+        ({"Args": "--pid"}, r"Docker\.Args: '--pid' is no option that can be taken over"),
         ({"Args": "--memry 5m"}, r"did you mean 'memory'\?"),
         ({"Args": "--memory"}, r"--memory has no value"),
         ({"Command": "say 'hello"}, r"Docker\.Command: a quote is opened"),
@@ -123,6 +123,27 @@ def test_secret_in_what_is_not_json_is_not_shown() -> None:
         ),
         ("--restart on-failure:3", {"restart": "on-failure", "restart-retries": "3"}),
         ("-m512m --memory-swap -1", {"memory": "512m", "memory-swap": "unlimited"}),
+        (
+            "--privileged --cap-add NET_ADMIN --cap-add=SYS_TIME --tmpfs /run:size=64m --device=/dev/fuse --gpus all",
+            {
+                "privileged": "true",
+                "cap-add": ["NET_ADMIN", "SYS_TIME"],
+                "tmpfs": ["/run:size=64m"],
+                "devices": ["/dev/fuse"],
+                "gpus": "all",
+            },
+        ),
+        (
+            "--ulimit nofile=1024:4096 --sysctl net.core.somaxconn=256 --shm-size 1g --cap-drop ALL --group-add 77",
+            {
+                "ulimits": {"nofile": "1024:4096"},
+                "sysctls": {"net.core.somaxconn": "256"},
+                "shm-size": "1g",
+                "cap-drop": ["ALL"],
+                "group-add": ["77"],
+            },
+        ),
+        ("--security-opt no-new-privileges:true", {"security-opt": ["no-new-privileges:true"]}),
     ],
 )
 def test_options_of_docker_run_become_settings(text: str, expected: dict[str, object]) -> None:

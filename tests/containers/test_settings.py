@@ -151,6 +151,17 @@ def test_every_setting_reaches_the_container() -> None:
         {"health": {"http": "/x"}},
         {"credential-spec": "x"},
         {"log-options": {"a": "b"}},
+        {"shm-size": "64m"},
+        {"ulimits": {"nofile": "9"}},
+        {"tmpfs": ["/run"]},
+        {"sysctls": {"net.core.somaxconn": "256"}},
+        {"cap-add": ["KILL"]},
+        {"cap-drop": ["KILL"]},
+        {"security-opt": ["no-new-privileges"]},
+        {"privileged": "true"},
+        {"group-add": ["77"]},
+        {"devices": ["/dev/fuse"]},
+        {"gpus": "all"},
     ],
 )
 def test_any_changed_setting_makes_another_specification(changed: dict[str, object]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agent.errors import ContainerError
-from agent.host import ContainerSpec, HealthCommand, Network, Resources
+from agent.host import ContainerSpec, Device, HealthCommand, Network, Privileges, Resources, Ulimit
 from linux.sandbox import Sandbox
 from linux.sandbox.engine_call import EngineSocket
 from tests.engine.peers import Peer
@@ -100,6 +100,62 @@ def test_limits_reach_the_engine(real_peer: Peer, engine: EngineSocket) -> None:
     assert host["PidsLimit"] == 50
     assert host["RestartPolicy"] == {"Name": "on-failure", "MaximumRetryCount": 2}
     assert host["LogConfig"] == {"Type": "json-file", "Config": {"max-size": "1m"}}
+
+
+def test_container_has_the_rights_it_was_given_and_no_more(real_peer: Peer) -> None:
+    script = "grep -E '^(CapBnd|NoNewPrivs):' /proc/self/status; id -G; echo x > /dev/nothing && echo written"
+    spec = replace(
+        real_peer.spec("sh", "-c", script),
+        user="65:66",
+        privileges=Privileges(
+            dropped=("ALL",),
+            added=("NET_BIND_SERVICE",),
+            security=("no-new-privileges=true",),
+            groups=("77",),
+            devices=(Device(source="/dev/null", target="/dev/nothing", permissions="rw"),),
+        ),
+    )
+    lines = [line.split() for line in printed(real_peer, spec)]
+    assert lines == [["CapBnd:", "0000000000000400"], ["NoNewPrivs:", "1"], ["66", "77"], ["written"]]
+
+
+def test_container_has_its_limits_and_its_folders_in_memory(real_peer: Peer) -> None:
+    script = (
+        "ulimit -n; ulimit -Hn; cat /proc/sys/net/core/somaxconn;"
+        ' awk \'$2 == "/scratch" || $2 == "/dev/shm" || $2 == "/plain" {print $2, $3, $4}\' /proc/mounts'
+    )
+    spec = replace(
+        real_peer.spec("sh", "-c", script),
+        resources=Resources(shared_memory=8 * 1024**2, ulimits=(Ulimit(name="nofile", soft=100, hard=200),)),
+        tmpfs={"/scratch": "size=1048576,mode=700,noexec", "/plain": ""},
+        sysctls={"net.core.somaxconn": "99"},
+    )
+    soft, hard, connections, *mounts = printed(real_peer, spec)
+    assert (soft, hard, connections) == ("100", "200", "99")
+    found = {folder: (kind, options.split(",")) for folder, kind, options in map(str.split, mounts)}
+    assert {folder: kind for folder, (kind, _) in found.items()} == dict.fromkeys(
+        ("/dev/shm", "/scratch", "/plain"),
+        "tmpfs",
+    )
+    assert "size=8192k" in found["/dev/shm"][1]
+    assert {"size=1024k", "mode=700", "noexec"} <= set(found["/scratch"][1])
+
+
+def test_what_only_some_machines_can_give_reaches_the_engine(real_peer: Peer, engine: EngineSocket) -> None:
+    spec = replace(real_peer.spec(), privileges=Privileges(everything=True, gpus=-1))
+    real_peer.host.create(spec)
+    host = inspected(engine, spec.name)["HostConfig"]
+    assert host["Privileged"] is True
+    (request,) = host["DeviceRequests"]
+    assert (request["Count"], request["Capabilities"]) == (-1, [["gpu"]])
+
+
+def test_capability_that_the_kernel_has_not_leaves_no_container(real_peer: Peer) -> None:
+    spec = replace(real_peer.spec(), privileges=Privileges(added=("FLY",)))
+    with pytest.raises(ContainerError, match="CAP_FLY") as caught:
+        real_peer.host.create(spec)
+    assert "\n" not in str(caught.value)
+    assert real_peer.host.inspect(spec.name) is None
 
 
 def test_stop_signal_is_the_one_asked_for(real_peer: Peer) -> None:

@@ -11,7 +11,7 @@ import shlex
 import subprocess
 from collections.abc import Iterator, Mapping
 
-from agent.engine.translate import credential_option, mount_type
+from agent.engine.translate import mount_type, security_options
 from agent.errors import ContainerError
 from agent.host import BuildRequest, ContainerSpec, HealthCommand, OperatingSystem, Port, Volume
 
@@ -34,8 +34,8 @@ def create_arguments(spec: ContainerSpec, system: OperatingSystem) -> list[str]:
         *(f"--dns={address}" for address in spec.dns),
         *_plain_options(spec),
         *_resources(spec),
+        *_privileges(spec),
         *(_health(spec.health, system) if spec.health else ()),
-        *([f"--security-opt={credential_option(spec.credential_spec)}"] if spec.credential_spec else []),
         *([f"--entrypoint={spec.entrypoint[0]}"] if spec.entrypoint else []),
         spec.image,
         *spec.entrypoint[1:],
@@ -102,6 +102,23 @@ def _resources(spec: ContainerSpec) -> Iterator[str]:
     yield from (
         f"--{name}={value:g}" if name == "cpus" else f"--{name}={value}" for name, value in given.items() if value
     )
+    yield from ([f"--shm-size={used.shared_memory}"] if used.shared_memory else [])
+    yield from (f"--ulimit={each.name}={each.soft}:{each.hard}" for each in used.ulimits)
+    yield from (f"--tmpfs={':'.join(filter(None, each))}" for each in spec.tmpfs.items())
+    yield from (f"--sysctl={name}={value}" for name, value in spec.sysctls.items())
+
+
+def _privileges(spec: ContainerSpec) -> Iterator[str]:
+    given = spec.privileges
+    yield from (["--privileged"] if given.everything else [])
+    yield from (f"--cap-add={name}" for name in given.added)
+    yield from (f"--cap-drop={name}" for name in given.dropped)
+    yield from (f"--security-opt={option}" for option in security_options(spec))
+    yield from (f"--group-add={group}" for group in given.groups)
+    yield from (
+        f"--device={':'.join(filter(None, (each.source, each.target, each.permissions)))}" for each in given.devices
+    )
+    yield from ([f"--gpus={'all' if given.gpus < 0 else given.gpus}"] if given.gpus else [])
 
 
 def _health(health: HealthCommand, system: OperatingSystem) -> Iterator[str]:
