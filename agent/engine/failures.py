@@ -55,6 +55,9 @@ def refused(where: str, doing: str, text: str, failure: type[DockwrightError]) -
 def unreachable(where: str, doing: str, error: BaseException) -> HostError:
     """The error for an engine that cannot be reached, or that went away during a call."""
     causes = list(_chain(error))
+    for cause in causes:
+        if isinstance(cause, OSError) and isinstance(cause.__cause__, HostError):
+            return cause.__cause__  # the stream itself knows why it ended
     for kind, advice in _UNREACHABLE:
         if any(isinstance(cause, kind) for cause in causes):
             return HostError(f"{where}: cannot {doing}: {advice}")

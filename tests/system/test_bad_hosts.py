@@ -177,7 +177,7 @@ def test_basic_over_http_is_refused_here_and_there(deploy_to: DeployTo, start_wi
     assert "basic logins are refused there over http; it offers Negotiate: use transport=ntlm" in error
 
 
-@pytest.mark.parametrize("engine", ["auto", "cli"])
+@pytest.mark.parametrize("engine", ["api", "auto", "cli"])
 def test_tiny_envelopes_are_said(deploy_to: DeployTo, start_winrm: StartWinRM, engine: str) -> None:
     server = start_winrm(max_envelope_kb=2, answers_configuration=False)
     code, error = deploy_to(f"{server.url}&engine={engine}", "right-password")
@@ -217,7 +217,7 @@ def test_linux_image_for_a_windows_engine_is_said_before_anything_is_built(
     code, error = deploy_to(f"{server.url}&engine=cli", "right-password")
     assert code == 7
     base = sandbox.base_image
-    assert f"{base} is an image for Linux, and the engine runs Windows containers; choose another image" in error
+    assert f"{base} is an image for Linux, and the engine runs Windows containers; give a Linux host" in error
     assert not any("build" in line for line in server.machine.lines)
 
 
@@ -238,6 +238,6 @@ def test_windows_image_on_a_linux_engine_is_said_before_the_old_one_stops(
 ) -> None:
     server = start_winrm(docker=stand_in(SAYS_WINDOWS_IMAGES))
     code, error = deploy_to(f"{server.url}&engine=cli", "right-password")
-    assert code == 9
-    assert "is an image for Windows, and the engine runs Linux containers; choose another image or --host" in error
+    assert code == 7
+    assert "is an image for Windows, and the engine runs Linux containers; give a Windows host" in error
     assert not any(line.startswith(("docker stop", "docker create")) for line in server.machine.lines)

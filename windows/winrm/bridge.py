@@ -11,6 +11,7 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 from agent.errors import HostError
 from windows.winrm.envelopes import OPERATION_SECONDS
@@ -23,20 +24,44 @@ _BUFFER = 1024 * 1024
 def bridge(process: RemoteProcess) -> tuple[socket.socket, threading.Thread]:
     """The near end. Closing it ends the program; shutting down its writing side ends the program's input.
 
+    Whoever reads it to an end that another attempt cannot mend gets a ConnectionError, whose cause is the HostError.
     The thread ends when all is over.
     """
-    near, far = socket.socketpair()
-    for end in (near, far):
-        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
-    output = threading.Thread(target=_carry_output, args=(process, far), daemon=True, name="winrm-output")
+    near, far = _near_and_far()
+    feeder = Feeder(process, lambda busy: _read(far, process.room, busy))
+    output = threading.Thread(
+        target=_carry_output, args=(process, far, near, feeder), daemon=True, name="winrm-output"
+    )
     output.start()
-    carrier = threading.Thread(target=_carry_input, args=(process, far, output), daemon=True, name="winrm-input")
+    carrier = threading.Thread(
+        target=_carry_input, args=(process, far, feeder, output), daemon=True, name="winrm-input"
+    )
     carrier.start()
     return near, carrier
 
 
-def _carry_input(process: RemoteProcess, far: socket.socket, output: threading.Thread) -> None:
-    feeder = Feeder(process, lambda busy: _read(far, process.room, busy))
+class _Near(socket.socket):
+    """`reason` is why it ended, where that is not for everybody to be tried again."""
+
+    reason: HostError | None = None
+
+    def recv_into(self, *arguments: Any) -> int:
+        """What HTTP's readers call, through a file."""
+        count = super().recv_into(*arguments)
+        if not count and self.reason is not None:
+            raise ConnectionAbortedError(str(self.reason)) from self.reason
+        return count
+
+
+def _near_and_far() -> tuple[_Near, socket.socket]:
+    plain, far = socket.socketpair()
+    near = _Near(fileno=plain.detach())
+    for end in (near, far):
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
+    return near, far
+
+
+def _carry_input(process: RemoteProcess, far: socket.socket, feeder: Feeder, output: threading.Thread) -> None:
     while not _is_closed(far, 60_000) and feeder.failure is None:
         pass
     _hang_up(far)
@@ -62,15 +87,26 @@ def _read(far: socket.socket, room: int, busy: Callable[[], bool]) -> Pieces:
             yield b"", True
 
 
-def _carry_output(process: RemoteProcess, far: socket.socket) -> None:
-    with suppress(HostError, OSError):
-        while True:
-            received = process.receive(OPERATION_SECONDS)
-            if received.output:
-                far.sendall(received.output)
-            if received.exit_code is not None:
-                break
+def _carry_output(process: RemoteProcess, far: socket.socket, near: _Near, feeder: Feeder) -> None:
+    failure: HostError | None = None
+    try:
+        with suppress(OSError):
+            while True:
+                received = process.receive(OPERATION_SECONDS)
+                if received.output:
+                    far.sendall(received.output)
+                if received.exit_code is not None:
+                    break
+    except HostError as error:
+        failure = error
+    near.reason = _lasting(feeder.failure) or _lasting(failure)  # what failed with the input is what failed
     _hang_up(far)
+
+
+def _lasting(failure: BaseException | None) -> HostError | None:
+    """A connection that was lost is told by the end of the stream alone: the next one may do."""
+    lost = failure is None or isinstance(failure.__cause__, ConnectionError)
+    return failure if isinstance(failure, HostError) and not lost else None
 
 
 def _is_readable(far: socket.socket, milliseconds: int) -> bool:

@@ -173,6 +173,23 @@ def test_end_of_the_program_ends_the_stream(machine: Machine) -> None:
         assert read_all(stream) == b"bye\n"
 
 
+def test_stream_that_no_attempt_can_mend_ends_with_the_reason(open_machine: OpenMachine) -> None:
+    machine = open_machine(max_envelope_kb=4, answers_configuration=False)
+    with closing(machine.shell.open(Command(arguments=("cat",)))) as stream, stream.makefile("rb") as file:
+        stream.settimeout(10)
+        stream.sendall(bytes(100_000))
+        with pytest.raises(ConnectionAbortedError, match="raise MaxEnvelopeSizekb") as caught:
+            file.read()
+    assert isinstance(caught.value.__cause__, HostError)
+
+
+def test_stream_whose_machine_is_lost_just_ends(machine: Machine) -> None:
+    with closing(machine.shell.open(Command(arguments=("cat",)))) as stream, stream.makefile("rb") as file:
+        stream.settimeout(10)
+        machine.server.reboot(0)
+        assert file.read() == b""
+
+
 def test_more_commands_than_a_shell_may_run_get_a_second_shell(open_machine: OpenMachine) -> None:
     machine = open_machine(max_processes_per_shell=4)
     streams = [machine.shell.open(Command(arguments=("sleep", "60"))) for _ in range(6)]
