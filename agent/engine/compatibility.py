@@ -24,6 +24,9 @@ STOP_SECONDS: Final = 5
 """What Windows gives a container to end, whatever it is asked, unless the image's registry says otherwise."""
 
 _RELAXED_FROM: Final = 20348
+_WINDOWS_NAMES: Final = re.compile(
+    r"^mcr\.microsoft\.com/(windows|dotnet/framework)([/:@]|$)|:[^/]*(windowsservercore|nanoserver|ltsc20\d\d)"
+)
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +45,14 @@ def build_number(os_version: str) -> int:
     """The build in `10.0.20348.2340`; 0 where it is not told."""
     found = re.match(r"\d+\.\d+\.(\d+)", os_version)
     return int(found[1]) if found else 0
+
+
+def told_by_name(reference: str) -> tuple[str, str]:
+    """The system and its version that an image's name tells, as Microsoft's do; nothing where it does not."""
+    if not _WINDOWS_NAMES.search(reference):
+        return "", ""
+    build = next((build for build, tag in LONG_TERM.items() if tag in reference.rpartition(":")[2]), 0)
+    return "windows", f"10.0.{build}" if build else ""
 
 
 def windows_name(build: int) -> str:
@@ -80,8 +91,10 @@ def objection(name: str, system: str, os_version: str, platform: Platform, isola
     """Why the image `name` cannot run there, in one line; empty if it can, or if too little is known of it."""
     if system and system != platform.os:
         there, here = ("Windows", "Linux") if system == "windows" else ("Linux", "Windows")
+        host = "winrm://USER@HOST, or npipe:// on the machine itself" if there == "Windows" else "ssh://USER@HOST"
         return (
-            f"{name} is an image for {there}, and the engine runs {here} containers; choose another image or --host"
+            f"{name} is an image for {there}, and the engine runs {here} containers; "
+            f"give a {there} host (--host {host}), or choose an image for {here}"
         )
     if platform.os != "windows":
         return ""

@@ -13,6 +13,7 @@ from agent.images.layer_cache import LayerCache
 from agent.images.leaks import refuse_leaks
 from agent.images.on_top import OnTop, put_on_top
 from agent.images.opened import OpenImage, open_image
+from agent.images.preflight import require_fitting_bases
 from agent.images.push import PushRequest, push
 from agent.images.rewriting import Doubt, Rewritten, exactly, layer_content, rewritten
 from agent.images.settings import BuildSettings, build_settings
@@ -45,6 +46,7 @@ __all__ = [
     "put_on_top",
     "refuse_leaks",
     "render_dockerfile",
+    "require_fitting_bases",
     "rewritten",
     "take_back",
 ]

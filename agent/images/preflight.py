@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from agent.engine.compatibility import objection
-from agent.errors import BuildError, DockwrightError
+from agent.engine.compatibility import objection, told_by_name
+from agent.errors import BuildError, DockwrightError, InputError
 from agent.images.bases import base_images
 from agent.registry.reference import ImageReference
 
@@ -32,12 +32,13 @@ class _Config(msgspec.Struct):
 def require_fitting_bases(request: BuildRequest, host: ContainerHost, log: Callable[[str], None]) -> None:
     """BuildError, with the tags that would do, for a base image that this engine cannot run.
 
-    Only for engines of Windows: Linux engines say so themselves at once, and emulate other processors.
+    Linux engines emulate other processors, and a build for another system is what `platform` asks for.
     """
     platform = host.platform()
     if platform.os != "windows":
         _require_no_isolation(request, host.url, platform)
-        return
+        if request.platform.startswith("windows"):
+            return
     for base in base_images(request):
         made_for = _made_for(base, request, host, platform, log)
         if reason := objection(str(base), made_for.os, made_for.os_version, platform, request.isolation):
@@ -58,9 +59,16 @@ def _made_for(
     present = None if request.pull else host.image(str(base))
     if present is not None:
         return _Config(os=present.os, os_version=present.os_version)
+    by_name = _Config(*told_by_name(str(base)))
+    if platform.os != "windows":
+        return by_name  # for others, a Linux engine says at once what is wrong with them
     try:
         return _asked(base, request.credentials.get(base.registry), platform)
+    except InputError as error:  # it is there, but not for this system
+        raise BuildError(f"{request.dockerfile}: {error}; choose another base image, or another --host") from error
     except DockwrightError as error:
+        if by_name.os_version:
+            return by_name
         log(f"whether {base} fits this host is not known: {error}")
         return _Config()
 

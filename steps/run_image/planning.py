@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from agent.containers import SPECIFICATION
+from agent.containers import SPECIFICATION, require_fitting
 from agent.plan import Plan, PlannedContainer
 from agent.step import StepContext
 from steps.run_image.manifest import RunImage
@@ -14,8 +14,9 @@ from steps.source_image.preparation import Prepared
 
 
 def describe(wanted: RunImage, prepared: Prepared | None, context: StepContext) -> Plan:
-    """The plan; nothing is replaced, so there is no outage to expect."""
+    """The plan; nothing is replaced, so there is no outage to expect. ContainerError for what cannot run there."""
     spec = specification(wanted, prepared, context)
+    require_fitting(spec, context.host, context.report.warning)
     container = PlannedContainer(
         name=spec.name,
         ports=[str(port) for port in spec.ports],

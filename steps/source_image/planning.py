@@ -5,15 +5,23 @@ from __future__ import annotations
 import hashlib
 
 from agent.containers import SPECIFICATION, expected_outage, relay_warning, require_fitting, serving, shape_of
+from agent.errors import BuildError
+from agent.images import require_fitting_bases
 from agent.packages import AcquiredPackage, ResolvedImage
 from agent.plan import Plan, PlannedContainer, PlannedFile, PlannedPackage
 from agent.step import StepContext
 from agent.transform import ChangedFile, unified_diff
 from steps.source_image.preparation import Prepared
+from steps.source_image.release import is_made
+from steps.source_image.ways import OnGolden, OnRelease
 
 
 def describe(prepared: Prepared, context: StepContext, step: str = "source-image") -> Plan:
-    """The plan for what was prepared; the container host is asked, nothing on it is changed."""
+    """The plan for what was prepared; the container host is asked, nothing on it is changed.
+
+    BuildError or ContainerError for what that host could not build or run anyway.
+    """
+    _require_fitting_bases(prepared, context)
     return Plan(
         deployment=context.deployment.id,
         slot=context.deployment.slot,
@@ -29,6 +37,18 @@ def describe(prepared: Prepared, context: StepContext, step: str = "source-image
         container=_container(prepared, context),
         hooks=list(prepared.hooked),
     )
+
+
+def _require_fitting_bases(prepared: Prepared, context: StepContext) -> None:
+    """As the build itself does, which may be for an image that was made before."""
+    way = prepared.way
+    if isinstance(way, OnGolden):
+        return
+    try:
+        require_fitting_bases(prepared.recipe.build.request(prepared.tree), context.host, context.report.info)
+    except BuildError:
+        if not (isinstance(way, OnRelease) and is_made(way, prepared, context)):
+            raise
 
 
 def planned_package(package: AcquiredPackage) -> PlannedPackage:

@@ -49,6 +49,16 @@ SHARED_NAMES = ("Octopus.Space.Id", "Octopus.Project.Id", "Octopus.Project.Name"
 """Of a deployment's labels, those that all environments of a release have in common."""
 
 
+def is_made(way: OnRelease, prepared: Prepared, context: StepContext) -> bool:
+    """Whether the release's image is there, as far as can be known: then no base image is needed any more."""
+    if not prepared.source.registry:
+        present = context.host.image(str(way.release))
+        return present is not None and present.labels.get(PACKAGE) == way.key
+    with suppress(RegistryError), _client(way, prepared) as client:
+        return _present(way, client, LayerCache(context.image_cache), context) is not None
+    return False
+
+
 def release_in_registry(way: OnRelease, prepared: Prepared, context: StepContext) -> OpenImage | Doubt:
     """The release's image as its registry has it, built and pushed if it has not."""
     cache = LayerCache(context.image_cache)
@@ -85,7 +95,7 @@ def _pushed(way: OnRelease, prepared: Prepared, client: RegistryClient, context:
     return open_image(reference.with_digest(digest), client, "", LayerCache(context.image_cache))
 
 
-def _alone(way: OnRelease, context: StepContext) -> AbstractContextManager[int]:
+def _alone(way: OnRelease, context: StepContext) -> AbstractContextManager[None]:
     """Several deployments of one release may begin at once; one of them builds its image, the others wait."""
     return slot_lock(
         context.image_cache,

@@ -53,6 +53,14 @@ def test_an_image_that_cannot_run_there_is_refused_with_what_to_do(host: MemoryH
     assert reason in str(refused.value)
 
 
+def test_image_that_is_yet_to_be_pulled_is_known_by_its_name() -> None:
+    spec = ContainerSpec(name="web", image="mcr.microsoft.com/windows/servercore:ltsc2022")
+    with pytest.raises(ContainerError, match="is an image for Windows, and the engine runs Linux containers"):
+        require_fitting(spec, MemoryHost(), print)
+    with pytest.raises(ContainerError, match=r"made for Windows ltsc2022 .* and the host is ltsc2019"):
+        require_fitting(spec, MemoryHost(platform=WINDOWS), print)
+
+
 @pytest.mark.parametrize(
     ("host", "settings"),
     [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.engine.compatibility import build_number, fitting_tags, isolation_lines, judge, objection
+from agent.engine.compatibility import build_number, fitting_tags, isolation_lines, judge, objection, told_by_name
 from agent.host import Platform
 
 BUILDS = {"2016": 14393, "2019": 17763, "2022": 20348, "2025": 26100}
@@ -66,7 +66,23 @@ def test_advice_names_both_versions_and_what_would_do() -> None:
 )
 def test_image_for_the_other_system_is_refused(system: str, platform: str) -> None:
     there = windows(20348) if platform == "windows" else Platform(os="linux", architecture="amd64")
-    assert "containers; choose another image or --host" in objection("base:1", system, "", there, "")
+    scheme = "ssh" if system == "linux" else "winrm"
+    assert f"host (--host {scheme}://USER@HOST" in objection("base:1", system, "", there, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("mcr.microsoft.com/dotnet/framework/aspnet:4.8-windowsservercore-ltsc2022", ("windows", "10.0.20348")),
+        ("mcr.microsoft.com/windows/nanoserver:ltsc2019", ("windows", "10.0.17763")),
+        ("mcr.microsoft.com/dotnet/framework/aspnet:4.8", ("windows", "")),
+        ("registry:5000/bases/site:8.0-nanoserver-ltsc2025", ("windows", "10.0.26100")),
+        ("mcr.microsoft.com/dotnet/aspnet:8.0", ("", "")),
+        ("ltsc2022/windows/shop:1.0", ("", "")),
+    ],
+)
+def test_name_tells_of_windows_and_its_version(name: str, told: tuple[str, str]) -> None:
+    assert told_by_name(name) == told
 
 
 def test_doctor_tells_what_a_host_can_run() -> None:

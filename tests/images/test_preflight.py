@@ -58,6 +58,27 @@ def test_registry_that_cannot_be_asked_stops_nothing(tmp_path: Path) -> None:
     assert "is not known" in told[0]
 
 
+FRAMEWORK = "mcr.microsoft.com/dotnet/framework/aspnet:4.8-windowsservercore-ltsc2022"
+
+
+def test_windows_base_is_known_by_its_name_on_a_linux_engine(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text(f"ARG BASE={FRAMEWORK}\nFROM ${{BASE}}\n")
+    request = BuildRequest(context=tmp_path, tags=())
+    with pytest.raises(
+        BuildError, match=r"Dockerfile: \S*ltsc2022 is an image for Windows.*--host winrm://USER@HOST"
+    ):
+        require_fitting_bases(request, MemoryHost(), lambda _text: None)
+    other = dataclasses.replace(request, arguments={"BASE": "mcr.microsoft.com/dotnet/aspnet:8.0"})
+    assert objection(lambda: require_fitting_bases(other, MemoryHost(), lambda _text: None)) == ""
+
+
+def test_version_in_the_name_counts_where_no_registry_tells(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM 127.0.0.1:1/base:8.0-nanoserver-ltsc2025\n")
+    request = BuildRequest(context=tmp_path, tags=())
+    with pytest.raises(BuildError, match=r"made for Windows ltsc2025 .* and the host is ltsc2022"):
+        require_fitting_bases(request, MemoryHost(platform=windows(20348)), lambda _text: None)
+
+
 def test_isolation_is_refused_where_there_is_none(request_with_base: BuildRequest) -> None:
     isolated = dataclasses.replace(request_with_base, isolation="hyperv")
     with pytest.raises(BuildError, match=r"build\.isolation is for Windows containers, and this engine runs linux"):

@@ -225,20 +225,34 @@ def _texts(folder: Path) -> list[Path]:
 
 
 def test_commands_that_init_tells_lead_to_a_plan(tmp_path: Path) -> None:
-    def dockwright(*words: str) -> str:
-        result = CliRunner().invoke(commands, words)
-        assert result.exit_code == 0, result.output
-        return result.output
+    site = write(tmp_path / "site", {"index.html": "#{Octopus.Environment.Name}"})
+    pack, also_pack, plan, run = _told_commands(site, "Pages", tmp_path / "out")
+    assert [each[0] for each in (pack, also_pack, plan, run)] == ["pack", "pack", "plan", "run"]
+    for each in (pack, also_pack, [*plan, "--home", str(tmp_path / "home"), "--output", "plain"]):
+        code, said = _dockwright(*each)
+        assert code == 0, said
+    assert "+Test" in said
 
-    told = dockwright("init", "iis", str(EXAMPLE / "site"), "--name", "Shop.Web", "--into", str(tmp_path / "out"))
-    told_steps = [line.split()[1:] for line in told.splitlines() if line.strip().startswith("dockwright ")]
-    assert [each[0] for each in told_steps] == ["pack", "pack", "plan", "run"]
-    for each in told_steps[:2]:
-        dockwright(*each)
-    assert told_steps[2][-2:] == ["--host", "winrm://USER@HOST"]
-    plan = dockwright(*told_steps[2][:-2], "--home", str(tmp_path / "home"), "--output", "plain")
-    assert "web.config" in plan.lower()
-    assert "about.html" in plan
+
+def test_plan_for_a_site_on_windows_asks_for_a_windows_host_where_there_is_none(tmp_path: Path) -> None:
+    pack, also_pack, plan, _ = _told_commands(EXAMPLE / "site", "Shop.Web", tmp_path / "out")
+    assert plan[-2:] == ["--host", "winrm://USER@HOST"]
+    _dockwright(*pack)
+    _dockwright(*also_pack)
+    code, said = _dockwright(*plan[:-2], "--home", str(tmp_path / "home"), "--output", "plain")
+    assert code == 7
+    assert "is an image for Windows, and the engine runs Linux containers; give a Windows host" in said
+
+
+def _told_commands(site: Path, name: str, into: Path) -> list[list[str]]:
+    code, told = _dockwright("init", "iis", str(site), "--name", name, "--into", str(into))
+    assert code == 0, told
+    return [line.split()[1:] for line in told.splitlines() if line.strip().startswith("dockwright ")]
+
+
+def _dockwright(*words: str) -> tuple[int, str]:
+    result = CliRunner().invoke(commands, words)
+    return result.exit_code, result.output
 
 
 def test_commands_are_quoted_and_the_name_is_made_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
