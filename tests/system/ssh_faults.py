@@ -60,11 +60,11 @@ def faults(proxy: CuttingProxy, up: int, down: int) -> list[Fault]:
     """
     kinds: list[tuple[Kind, Side, range]] = [
         ("cut-after", "up", range(1, up + 1)),
-        ("cut", "up", range(1, up + 1)),
         ("cut", "down", range(1, down + 1)),
-        ("away", "up", range(2, up + 1, 10)),
         ("stall", "up", range(4, up + 1, 50)),
         ("stall", "down", range(29, down + 1, 50)),
+        ("away", "up", range(2, up + 1, 10)),
+        ("cut", "up", range(1, up + 1)),
     ]
     return [
         Fault(kind=kind, place=f"{side} {moment}", order=partial(order, proxy, kind, moment, side))

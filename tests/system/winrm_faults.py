@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -73,17 +73,21 @@ of each action.
 
 
 def faults(server: WinRMServer, asked: Sequence[str]) -> list[Fault]:
-    """All for a deployment with these requests."""
-    found: dict[tuple[str, str], Fault] = {}
+    """All for a deployment with these requests, in rounds: in the first ones something befalls each of them."""
+    rounds: dict[int, list[Fault]] = defaultdict(list)
     for action, whole in Counter(asked).items():
-        everywhere = [(mishap, range(1, whole + 1)) for mishap in (*DIFFERENT, *OF_ACTIONS.get(action, ()))]
-        spots = sorted({1, whole // 2 + 1, whole})
-        for mishap, places in (*everywhere, *((each, spots) for each in OF_EACH_TYPE)):
-            for nth in places:
-                kind = " ".join(str(part) for part in (mishap.kind, mishap.code, mishap.seconds) if part)
-                order = partial(server.order, replace(mishap, action=action, nth=nth))
-                found[kind, f"{action} {nth}"] = Fault(kind=kind, place=f"{action} {nth}", order=order)
-    return sorted(found.values(), key=lambda fault: fault.kind)
+        everywhere = (*DIFFERENT, *OF_ACTIONS.get(action, ()))
+        for nth in range(1, whole + 1):
+            at_spots = OF_EACH_TYPE if nth in (1, whole // 2 + 1, whole) else ()
+            turned = everywhere[nth % len(everywhere) :] + everywhere[: nth % len(everywhere)]
+            for number, mishap in enumerate(dict.fromkeys((*turned, *at_spots))):
+                rounds[number].append(_fault(server, replace(mishap, action=action, nth=nth)))
+    return [fault for number in sorted(rounds) for fault in rounds[number]]
+
+
+def _fault(server: WinRMServer, mishap: Mishap) -> Fault:
+    kind = " ".join(str(part) for part in (mishap.kind, mishap.code, mishap.seconds) if part)
+    return Fault(kind=kind, place=f"{mishap.action} {mishap.nth}", order=partial(server.order, mishap))
 
 
 def disturbed(far: FarSite, server: WinRMServer, mishap: Mishap, nth: int) -> Became:
