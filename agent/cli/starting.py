@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from pathlib import Path
 
 import click
@@ -20,9 +21,16 @@ def init(kind: str, path: Path, name: str, into: Path | None) -> None:
     with plain_errors():
         from agent.commands.starting import Start, lines, start
 
-        named = name or re.sub(r"[^A-Za-z0-9._]+", "-", path.resolve().name).strip("-")
+        named = name or _id_from(path.resolve().name)
         folder = into or Path(f"{named}-container")
         click.echo("\n".join(lines(start(Start(kind=kind, path=path, name=named, into=folder)))))
+
+
+def _id_from(folder: str) -> str:
+    """As a package's id allows: letters lose their accents, and all else becomes a dash."""
+    letters = unicodedata.normalize("NFKD", folder.replace("ß", "ss"))
+    plain = "".join(each for each in letters if not unicodedata.combining(each))
+    return re.sub(r"[^A-Za-z0-9._]+", "-", plain).strip("-.")
 
 
 COMMANDS = (init,)

@@ -17,6 +17,7 @@ def framework_concerns(top: Element, *, inherits: bool) -> Iterator[str]:
         yield from _keys(top)
     yield from _identity(top)
     yield from _mail(top)
+    yield from _addresses(top)
     if is_true(top, "system.web/trace", "enabled"):
         yield "<trace> is on: what trace.axd shows is for developers only"
 
@@ -63,6 +64,16 @@ def _identity(top: Element) -> Iterator[str]:
         yield "<identity> has an account with its password; use a group managed service account: run.credential-spec"
     elif is_true(top, "system.web/identity", "impersonate"):
         yield "<identity impersonate> acts as the visitor, which needs Windows authentication and the domain"
+
+
+def _addresses(top: Element) -> Iterator[str]:
+    called = [each for each in all_at(top, "system.serviceModel/client/endpoint") if attribute(each, "address")]
+    names = [attribute(each, "name") or attribute(each, "contract") for each in called]
+    if any("#{" not in attribute(each, "address") for each in called):
+        yield (
+            f"services that are called (<client>: {', '.join(dict.fromkeys(names))}): no variable of a name replaces "
+            "their addresses; a transform does, or write #{...} there, and list the file under substitute"
+        )
 
 
 def _mail(top: Element) -> Iterator[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 
+from windows.iis.nginx import nginx_conf
 from windows.iis.program import Program
 from windows.iis.site import Site
 
@@ -25,17 +26,6 @@ _REWRITE = (
 )
 _APPCMD = r"%windir%\System32\inetsrv\appcmd"
 _PINNED = "# The tag says for which Windows this is: a Server 2019 host needs -ltsc2019, see `dockwright doctor`."
-
-NGINX = """\
-# What is no file is a page of the application's own, as the site's <rewrite> had it.
-server {
-    listen 80;
-    root /usr/share/nginx/html;
-    location / {
-        try_files $uri $uri/ /index.html;
-    }
-}
-"""
 
 
 def dockerfile(site: Site) -> str:
@@ -84,6 +74,9 @@ def _iis_lines(site: Site) -> Iterator[str]:
         yield "# The application may write there; what it writes ends with the container, unless a volume is mounted."
         yield r"RUN mkdir C:\inetpub\wwwroot\App_Data `"
         yield r' && icacls C:\inetpub\wwwroot\App_Data /grant "IIS AppPool\DefaultAppPool:(OI)(CI)M"'
+    if site.kind == "classic-asp":
+        yield "# IIS's own welcome page, which the base has there."
+        yield r"RUN del /q C:\inetpub\wwwroot\*"
     yield "COPY site/ C:/inetpub/wwwroot/"
     yield "EXPOSE 80 808" if site.web.net_tcp else "EXPOSE 80"
 
@@ -133,7 +126,7 @@ def _core_base(program: Program) -> str:
 
 def _static_lines(site: Site) -> Iterator[str]:
     yield from (f"ARG BASE={STATIC}", "FROM ${BASE}")
-    if site.web.falls_back:
+    if nginx_conf(site):
         yield "COPY nginx.conf /etc/nginx/conf.d/default.conf"
     yield f"COPY site/{site.root} /usr/share/nginx/html/"
     yield "EXPOSE 80"

@@ -67,6 +67,8 @@ class Program:
     needs: Needs = "linux"
     self_contained: bool = False
     """It brings its runtime along."""
+    incomplete: bool = False
+    """The file to start is not there."""
 
 
 def find_program(folder: Path, files: Collection[str], web: WebConfig) -> Program | None:
@@ -105,11 +107,13 @@ def _with_runtime(folder: Path, files: Collection[str], runtime: str) -> Program
     version = next((each.version for each in frameworks if each.version), re.sub(r"^net(coreapp)?", "", options.tfm))
     found = re.match(r"\d+\.\d+", version)
     own = bool(options.included_frameworks)
+    starts = {f"{name}.dll", f"{name}.exe", name} if own else {f"{name}.dll"}
     return Program(
         name=name,
         version=found[0] if found else "",
         needs=_needs(folder, files, name, frameworks, own=own),
         self_contained=own,
+        incomplete=starts.isdisjoint(files),
     )
 
 

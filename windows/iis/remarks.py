@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from windows.iis.dockerfile import features_of
+from windows.iis.nginx import untold_headers
 from windows.iis.program import SUPPORTED_UNTIL, Program
 from windows.iis.site import Site
 
@@ -18,8 +20,7 @@ _KINDS = {
 
 def found_in(site: Site) -> Iterator[str]:
     """A line for each thing that decided what was written."""
-    until = SUPPORTED_UNTIL.get(site.version, "") if site.kind == "core" else ""
-    yield f"{_KINDS[site.kind]} {site.version}".rstrip() + (f", supported until {until}" if until else "")
+    yield f"{_KINDS[site.kind]} {site.version}".rstrip() + _supported(site)
     if site.program:
         yield f"started as {site.program.name}{', with a runtime of its own' if site.program.self_contained else ''}"
     if site.has_services:
@@ -38,6 +39,18 @@ def found_in(site: Site) -> Iterator[str]:
         yield f"a variable of the same name replaces: {', '.join(names[:30])}{', ...' if len(names) > 30 else ''}"
 
 
+def _supported(site: Site) -> str:
+    until = SUPPORTED_UNTIL.get(site.version, "") if site.kind == "core" else ""
+    if not until:
+        return ""
+    over = until < f"{datetime.now(UTC):%Y-%m-%d}"
+    return (
+        f", without support since {until}: no fixes, not even for its base image"
+        if over
+        else f", supported until {until}"
+    )
+
+
 def replaceable(site: Site) -> list[str]:
     """The names of settings that a variable of the same name replaces."""
     return list(dict.fromkeys([*(name for web in site.webs for name in web.settings), *site.setting_names]))
@@ -46,6 +59,11 @@ def replaceable(site: Site) -> list[str]:
 def concerns_for(site: Site) -> Iterator[str]:
     """A line for each thing to think of, the gravest first."""
     yield from site.setting_concerns
+    if site.verifies_files and site.settings:
+        yield (
+            "service-worker-assets.js holds the hash of each file, and browsers refuse what was configured; "
+            "leave appsettings*.json out of it when publishing"
+        )
     if site.kind in ("framework", "classic-asp"):
         yield from _of_iis(site)
     elif site.program is not None:
@@ -59,6 +77,11 @@ def _of_iis(site: Site) -> Iterator[str]:
         yield (
             f"these are the sources ({site.project}) with what was last built in bin, perhaps for debugging; "
             "better publish the project, and give that folder"
+        )
+    if site.with_passwords:
+        yield (
+            f"{_some(site.with_passwords)}: a password in the code; write #{{...}} there, "
+            "and list the file under substitute"
         )
     if any(web.server.rewrites for web in site.webs):
         yield (
@@ -92,14 +115,27 @@ def _of_iis(site: Site) -> Iterator[str]:
 
 def _of_core(site: Site, program: Program) -> Iterator[str]:
     server = site.web.server
+    if program.incomplete:
+        yield f"{program.name}.dll, which is to be started, is not in the folder: publish the site again"
     if server.rewrites:
         yield "<rewrite> is IIS's: without IIS the application must do this itself, or the proxy before it"
     if server.windows_authentication:
         yield "Windows authentication was IIS's: without IIS the application must do it itself (Negotiate)"
     if site.web.headers:
-        yield f"response headers of web.config ({', '.join(site.web.headers)}) are the application's to set now"
+        names = ", ".join(name for name, _ in site.web.headers)
+        yield f"response headers of web.config ({names}) are the application's to set now"
     if names := ", ".join(site.web.core_environment):
         yield f"environment variables of web.config ({names}) are in step.yaml now; give their values as variables"
+    if site.has_environments:
+        yield (
+            "which appsettings.*.json the program reads, ASPNETCORE_ENVIRONMENT decides, perhaps set on the old "
+            "machine: it is in step.yaml now; give it for each environment"
+        )
+    if not site.has_pages:
+        yield (
+            "no page lies in wwwroot: if this is an API that answers nothing at /, name something under health.http "
+            "that it answers"
+        )
     place = ", as volumes: [shop-keys:/root/.aspnet/DataProtection-Keys]" if program.needs == "linux" else ""
     yield f"keys for logins and forms end with each container; keep them in a database or on a volume{place}"
     yield from _to_linux(program)
@@ -131,5 +167,9 @@ def _of_pages(site: Site) -> Iterator[str]:
         yield "the <rewrite> to the front page is in nginx.conf now; other rules of web.config are not"
     elif site.web.server.rewrites:
         yield "the <rewrite> rules of web.config are IIS's; write what they did into an nginx.conf"
-    if site.web.headers:
-        yield f"response headers that web.config sets ({', '.join(site.web.headers)}) are to be set in nginx.conf"
+    if names := untold_headers(site):
+        yield f"response headers that web.config sets ({', '.join(names)}) are to be set in nginx.conf"
+
+
+def _some(names: tuple[str, ...], most: int = 8) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

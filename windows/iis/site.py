@@ -10,8 +10,10 @@ from typing import Literal
 
 from agent.errors import InputError
 from windows.iis.assemblies import newest_runtime
+from windows.iis.pages import STATIC_DOCUMENTS, front_pages, page_to_ask
 from windows.iis.program import Program, find_program
 from windows.iis.settings import read_settings
+from windows.iis.texts import templates, with_passwords
 from windows.iis.values import concerns_of
 from windows.iis.web_config import WebConfig, read_web_config
 
@@ -19,17 +21,12 @@ Kind = Literal["framework", "classic-asp", "core", "static"]
 
 MOST_FILES = 100_000
 MOST_APPLICATIONS = 50
-LARGEST_TEMPLATE = 1_000_000
-_TEXTS = frozenset({".config", ".json", ".xml", ".html", ".htm", ".js", ".css", ".txt", ".ini", ".yaml", ".yml"})
 _TRANSFORM = re.compile(r"(.+)\.[^.]+\.config$", re.IGNORECASE)
 _SETTINGS = re.compile(r"appsettings(\.[^.]+)?\.json$", re.IGNORECASE)
-_TOKEN = re.compile(rb"#\{\s*(?:if|unless|each)\s|#\{/|#\{\s*[A-Za-z_][\w.:\[\] -]*(?:\|[^{}]*)?\}")
-_MADE_BY_OTHERS = re.compile(r"(\.min\.(js|css)$|(^|/)(node_modules|_framework|packages|lib|obj)/)", re.IGNORECASE)
 _PLAIN = re.compile(r"[\w .,()/-]+")
 """Names that IIS takes as they are, and that stay one word between quotes."""
 _CODE = frozenset({".aspx", ".ashx", ".asmx", ".asax", ".ascx", ".cshtml", ".svc", ".master"})
 _PROJECTS = (".csproj", ".vbproj", ".fsproj")
-_FRONT_PAGES = frozenset({"index.html", "index.htm", "default.htm", "default.html"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +63,18 @@ class Site:
     has_services: bool = False
     """WCF's .svc files."""
     has_asp: bool = False
+    has_pages: bool = False
+    """Files that a browser shows, so that something answers at the root."""
+    verifies_files: bool = False
+    """A service worker that holds the hashes of the files."""
+    with_passwords: tuple[str, ...] = ()
+    """Pages of classic ASP with a password in their code."""
+    front_pages: tuple[str, ...] = ()
+    """What answers at the root, by names below `root`, the first one first."""
+    page_to_ask: str = "/"
+    """An address that tells whether the site works."""
+    missing_page: str = ""
+    """What a static site shows for error 404, below `root`."""
     setting_concerns: tuple[str, ...] = ()
 
     @property
@@ -74,6 +83,22 @@ class Site:
         if self.program is not None:
             return self.program.needs != "linux"
         return self.kind in ("framework", "classic-asp")
+
+    @property
+    def environment(self) -> tuple[str, ...]:
+        """The environment variables of an ASP.NET Core program: what IIS gave it, and which settings it reads."""
+        if self.program is None:
+            return ()
+        names = [each for each in self.web.core_environment if re.fullmatch(r"\w+", each)]
+        if self.has_environments and not {"ASPNETCORE_ENVIRONMENT", "DOTNET_ENVIRONMENT"}.intersection(names):
+            names.append("ASPNETCORE_ENVIRONMENT")
+        return tuple(names)
+
+    @property
+    def has_environments(self) -> bool:
+        """Whether there are settings for several environments, of which the program reads one."""
+        usual = {"appsettings.json", "appsettings.development.json"}
+        return any("/" not in name and name.lower() not in usual for name in self.settings)
 
     @property
     def webs(self) -> tuple[WebConfig, ...]:
@@ -96,25 +121,39 @@ def read_site(folder: Path) -> Site:
     kind = _kind(files, web, program)
     if kind is None or (project and not _is_built(files, program)):
         raise InputError(f"{folder} {_advice(folder, files, project)}")
+    root = "wwwroot/" if kind == "static" and not _static_pages(files, web, "") else ""
+    on_windows = kind != "static" and (program is None or program.needs != "linux")
     return Site(
         folder=folder,
         kind=kind,
         version=_version(kind, folder, files, web, program),
         program=program if kind == "core" else None,
-        root="wwwroot/" if kind == "static" and not _FRONT_PAGES.intersection(map(str.lower, files)) else "",
+        root=root,
         project=project,
         config=config,
         transforms=tuple(_transforms(files)),
         settings=settings,
         setting_names=tuple(dict.fromkeys(name for name, _ in values)),
-        templates=tuple(name for name in files if _is_template(folder, name)),
+        templates=tuple(templates(folder, files)),
         web=web,
         applications=tuple(_applications(folder, files)) if kind == "framework" else (),
         has_data=any(name.lower().startswith("app_data/") for name in files),
         has_services=any(name.lower().endswith(".svc") for name in files),
         has_asp=any(name.lower().endswith(".asp") for name in files),
-        setting_concerns=tuple(concerns_of(values)),
+        has_pages=any(name.startswith("wwwroot/") for name in files),
+        verifies_files=any(name.endswith("service-worker-assets.js") for name in files),
+        with_passwords=tuple(with_passwords(folder, files)),
+        front_pages=tuple(_static_pages(files, web, root)) if kind == "static" else (),
+        page_to_ask=page_to_ask(files, web) if kind in ("framework", "classic-asp") else "/",
+        missing_page=web.missing_page if root + web.missing_page in known else "",
+        setting_concerns=tuple(concerns_of(values, on_windows=on_windows)),
     )
+
+
+def _static_pages(files: Collection[str], web: WebConfig, root: str) -> list[str]:
+    """Pages that a browser is shown for the folder itself; what needs a server's program is none."""
+    wanted = STATIC_DOCUMENTS | {name.lower() for name in web.documents if name.lower().endswith((".html", ".htm"))}
+    return [name for name in front_pages(files, web, root) if name.lower() in wanted]
 
 
 def _files(folder: Path) -> Iterator[str]:
@@ -137,8 +176,7 @@ def _kind(files: Collection[str], web: WebConfig, program: Program | None) -> Ki
         return "framework"
     if any(name.endswith(".asp") for name in lower):
         return "classic-asp"
-    pages = _FRONT_PAGES | {f"wwwroot/{name}" for name in _FRONT_PAGES}
-    return "static" if pages & lower else None
+    return "static" if any(_static_pages(files, web, root) for root in ("", "wwwroot/")) else None
 
 
 def _is_code(name: str) -> bool:
@@ -163,7 +201,9 @@ def _advice(folder: Path, files: Collection[str], project: str) -> str:
             "/p:DeployOnBuild=true /p:WebPublishMethod=FileSystem /p:PublishUrl=FOLDER for .NET Framework), "
             "and give that FOLDER"
         )
-    marks = _FRONT_PAGES | {"web.config"}
+    if any(name.lower().endswith(".php") for name in files):
+        return "has PHP pages, which this knows nothing of; begin with PHP's own image, php:apache"
+    marks = STATIC_DOCUMENTS | {"web.config"}
     inner = {
         name.partition("/")[0] for name in files if name.count("/") == 1 and name.lower().rpartition("/")[2] in marks
     }
@@ -209,11 +249,3 @@ def _applications(folder: Path, files: Collection[str]) -> Iterator[Application]
     configs = [name for name in files if name.lower().endswith("/web.config") and name.lower()[:-11] in places]
     for name in filter(_PLAIN.fullmatch, configs[:MOST_APPLICATIONS]):
         yield Application(path=f"/{name[:-11]}", web=read_web_config(folder / name, folder, inherits=True))
-
-
-def _is_template(folder: Path, name: str) -> bool:
-    """A text of the site's own with `#{...}` in it, which a deployment fills."""
-    path = folder / name
-    if path.suffix.lower() not in _TEXTS or _MADE_BY_OTHERS.search(name) or path.stat().st_size > LARGEST_TEMPLATE:
-        return False
-    return _TOKEN.search(path.read_bytes()) is not None

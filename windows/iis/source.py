@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.errors import InputError, StorageError
-from windows.iis.dockerfile import NGINX, dockerfile
+from windows.iis.dockerfile import dockerfile
+from windows.iis.nginx import nginx_conf
 from windows.iis.remarks import concerns_for, found_in
 from windows.iis.site import Site
 
@@ -39,7 +40,7 @@ def write_source(site: Site, name: str, into: Path) -> Written:
         f"{source}/Dockerfile": dockerfile(site),
         f"{source}/.dockerignore": _ignored(site),
         f"{source}/sdi.yaml": manifest(site, name),
-        **({f"{source}/nginx.conf": NGINX} if site.kind == "static" and site.web.falls_back else {}),
+        **({f"{source}/nginx.conf": served} if site.kind == "static" and (served := nginx_conf(site)) else {}),
         "step.yaml": step(site, name),
         "variables/example.json": _variables(site),
     }
@@ -103,8 +104,8 @@ def step(site: Site, name: str) -> str:
     if site.web.net_tcp and site.kind == "framework":
         ports += ', "808:808"'
     # IIS in a new container takes its time, and the first request compiles the pages.
-    health = "{http: /, timeout: 180}" if site.for_windows else "{http: /}"
-    environment = ", ".join(f'{each}: "#{{{each}}}"' for each in _environment(site))
+    health = f"{{http: {site.page_to_ask}{', timeout: 180' if site.for_windows else ''}}}"
+    environment = ", ".join(f'{each}: "#{{{each}}}"' for each in site.environment)
     by_windows = any(web.server.windows_authentication for web in site.webs) and site.kind == "framework"
     return (
         "# What a deployment does. Any value may hold #{...}; `dockwright plan` shows what it comes to.\n"
@@ -125,10 +126,6 @@ def step(site: Site, name: str) -> str:
         "feeds:\n"
         "  built-in: {type: folder, uri: ./packages}\n"
     )
-
-
-def _environment(site: Site) -> tuple[str, ...]:
-    return tuple(each for each in site.web.core_environment if re.fullmatch(r"\w+", each)) if site.program else ()
 
 
 def _image_name(name: str) -> str:
@@ -155,7 +152,7 @@ def _variables(site: Site) -> str:
         "Octopus.Deployment.Id": "Deployments-1",
         "Registry": "",
         "Site.Port": "8080",
-        **{name: "Production" if name.endswith("_ENVIRONMENT") else "" for name in _environment(site)},
+        **{name: "Production" if name.endswith("_ENVIRONMENT") else "" for name in site.environment},
     }
     return json.dumps(known, indent=2) + "\n"
 

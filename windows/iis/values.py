@@ -25,13 +25,13 @@ _AS_SELF = re.compile(
 _ATTACHED = re.compile(r"\battachdbfilename\s*=|\|datadirectory\|", re.IGNORECASE)
 
 
-def concerns_of(settings: Iterable[tuple[str, str]]) -> Iterator[str]:
-    """What to think of, for settings by their names, a line for each kind of thing."""
+def concerns_of(settings: Iterable[tuple[str, str]], *, on_windows: bool = True) -> Iterator[str]:
+    """What to think of, for settings by their names, by kind, in a Windows container or not."""
     kinds: dict[str, list[str]] = {}
     for name, value in settings:
         for kind in _kinds(name, value):
             kinds.setdefault(kind, []).append(name)
-    for kind, told in _TOLD.items():
+    for kind, told in (_TOLD if on_windows else _TOLD | _TOLD_ON_LINUX).items():
         if names := kinds.get(kind):
             yield f"{_shown(names)}: {told}"
 
@@ -50,6 +50,12 @@ _TOLD = {
     "(run.credential-spec), or mount the share on the host and give it by run.volumes",
     "path": "a path on the old machine; mount it with run.volumes",
     "attached": "a database file within the site, which ends with each container; use a database server",
+}
+
+_TOLD_ON_LINUX = {
+    "as itself": "logs in as the account of the process, and a Linux container has none in the domain; give a login "
+    "of the server's own, with its password as a sensitive variable",
+    "share": "a file share; mount it on the host, and give it by run.volumes",
 }
 
 

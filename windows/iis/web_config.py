@@ -20,14 +20,15 @@ from windows.iis.values import concerns_of
 LARGEST_BYTES = 1_000_000
 """IIS itself reads no more than 250 kB, unless a registry key says otherwise."""
 _PLUMBING = re.compile(
-    r"(webpages|aspnet|owin|vs|clientvalidation|unobtrusivejavascript|preserveloginurl)", re.IGNORECASE
+    r"(webpages|aspnet|owin|vs|clientvalidation|unobtrusivejavascript|preserveloginurl|validationsettings)",
+    re.IGNORECASE,
 )
 """Switches of the framework, which no environment sets otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class WebConfig:
-    """Facts, and `concerns` to think of before it runs in a container. Values of settings are never kept."""
+    """Facts, and `concerns` to think of before it runs in a container. No value of a setting is kept."""
 
     target_framework: str = ""
     for_old_runtime: bool = False
@@ -41,7 +42,13 @@ class WebConfig:
     net_tcp: bool = False
     falls_back: bool = False
     """A rewrite rule answers with the front page what is no file."""
-    headers: tuple[str, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    """What every answer tells every visitor, with its value."""
+    documents: tuple[str, ...] = ()
+    """What answers for a folder, before or instead of what IIS itself looks for."""
+    only_these_documents: bool = False
+    missing_page: str = ""
+    """The page for error 404, from the root."""
     server: ServerNeeds = field(default_factory=ServerNeeds)
     concerns: tuple[str, ...] = ()
 
@@ -69,13 +76,17 @@ def read_web_config(path: Path, site: Path, *, inherits: bool = False) -> WebCon
         settings=(*names, *_names(top, "applicationSettings/*/setting", "name")),
         net_tcp=any(attribute(each, "binding") == "netTcpBinding" for each in all_at(top, _ENDPOINTS)),
         falls_back=_falls_back(top),
-        headers=_names(top, "system.webServer/httpProtocol/customHeaders/add", "name"),
+        headers=tuple(dict.fromkeys(_headers(top))),
+        documents=_names(top, f"{_DOCUMENTS}/add", "value"),
+        only_these_documents=has(top, f"{_DOCUMENTS}/clear"),
+        missing_page=_missing_page(top),
         server=server_needs(top),
         concerns=(*missing, *framework_concerns(top, inherits=inherits), *concerns_of(values)),
     )
 
 
 _ENDPOINTS = "system.serviceModel/services/service/endpoint"
+_DOCUMENTS = "system.webServer/defaultDocument/files"
 
 
 def _parsed(path: Path) -> Element:
@@ -131,6 +142,17 @@ def _falls_back(top: Element) -> bool:
     actions = all_at(top, "system.webServer/rewrite/rules/rule/action")
     rewritten = (attribute(each, "url") for each in actions if attribute(each, "type").lower() == "rewrite")
     return any(url.strip("./\\~").lower() in {"", "wwwroot", "index.html", "wwwroot/index.html"} for url in rewritten)
+
+
+def _headers(top: Element) -> Iterator[tuple[str, str]]:
+    for each in all_at(top, "system.webServer/httpProtocol/customHeaders/add"):
+        yield attribute(each, "name"), attribute(each, "value")
+
+
+def _missing_page(top: Element) -> str:
+    errors = all_at(top, "system.webServer/httpErrors/error")
+    pages = (attribute(each, "path") for each in errors if attribute(each, "statusCode") == "404")
+    return next((page.replace("\\", "/").lstrip("/~") for page in pages if page), "")
 
 
 def _names(top: Element, path: str, name: str) -> tuple[str, ...]:

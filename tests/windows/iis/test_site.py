@@ -11,7 +11,8 @@ from agent.images.placement import Placement, place
 from agent.images.settings import BuildSettings
 from tests.windows.iis.site_files import ASSEMBLY, core_config, runtime, web_config, with_own_runtime, write
 from windows.iis.dockerfile import dockerfile
-from windows.iis.site import read_site
+from windows.iis.nginx import nginx_conf, untold_headers
+from windows.iis.site import Site, read_site
 
 OLD_COMPILER = (
     '<system.codedom><compilers><compiler><providerOption name="CompilerVersion" value="v3.5"/>'
@@ -250,6 +251,57 @@ def test_static_site_without_rules_keeps_the_configuration_of_nginx(tmp_path: Pa
     assert "nginx.conf" not in dockerfile(read_site(write(tmp_path, {"index.html": "x"})))
 
 
+SERVER = (
+    '<defaultDocument><files>{}<add value="Home.html"/></files></defaultDocument><httpProtocol><customHeaders>'
+    '<add name="X-Frame-Options" value="DENY"/><add name="X-B" value="$host"/></customHeaders></httpProtocol>'
+    '<httpErrors><error statusCode="404" path="/lost.html"/></httpErrors>'
+)
+
+
+def static_site(folder: Path, server: str, *names: str) -> Site:
+    config = f"<configuration><system.webServer>{server}</system.webServer></configuration>"
+    return read_site(write(folder, {"web.config": config, **dict.fromkeys(names, "x")}))
+
+
+def test_static_site_keeps_its_front_page_headers_and_missing_page(tmp_path: Path) -> None:
+    site = static_site(tmp_path, SERVER.format(""), "home.html", "Index.html", "lost.html")
+    conf = nginx_conf(site)
+    assert "    index home.html Index.html;\n" in conf
+    assert '    add_header X-Frame-Options "DENY" always;\n' in conf
+    assert "    error_page 404 /lost.html;\n" in conf
+    assert "try_files" not in conf
+    assert untold_headers(site) == ["X-B"]
+
+
+def test_front_page_is_the_one_that_iis_takes_spelled_as_it_is(tmp_path: Path) -> None:
+    assert "index Default.htm index.html;" in nginx_conf(static_site(tmp_path / "a", "", "Default.htm", "index.html"))
+    assert nginx_conf(static_site(tmp_path / "b", "", "index.html")) == ""
+    only = static_site(tmp_path / "c", SERVER.format("<clear/>"), "home.html", "index.html")
+    assert "index home.html;" in nginx_conf(only)
+
+
+@pytest.mark.parametrize("page", ["a;b.html", "a b.html", 'a".html', "a\tb.html"])
+def test_name_that_nginx_would_read_as_more_is_left_out(tmp_path: Path, page: str) -> None:
+    server = f'<defaultDocument><files><add value="{page}"/></files></defaultDocument>'
+    if '"' in page:
+        server = server.replace(page, page.replace('"', "&quot;"))
+    assert nginx_conf(static_site(tmp_path, server, page, "index.html")) == ""
+
+
+@pytest.mark.parametrize(
+    ("files", "page"),
+    [
+        ({"Service.asmx": "x", "bin/A.dll": "x"}, "/Service.asmx"),
+        ({"My Service.svc": "x"}, "/My%20Service.svc"),
+        ({"Service.asmx": "x", "Default.aspx": "x"}, "/"),
+        ({"Service.asmx": "x", "Global.asax": "x"}, "/"),
+        ({"bin/A.dll": "x"}, "/"),
+    ],
+)
+def test_health_asks_what_answers(tmp_path: Path, files: dict[str, str | bytes], page: str) -> None:
+    assert read_site(write(tmp_path, {"web.config": web_config(), **files})).page_to_ask == page
+
+
 @pytest.mark.parametrize(
     ("name", "text", "is_template"),
     [
@@ -305,6 +357,7 @@ def test_configuration_is_read_in_its_encoding(tmp_path: Path, encoding: str) ->
         ({"Shop.csproj": "x", "Program.cs": "x", "wwwroot/index.html": "x"}, "dotnet publish Shop.csproj"),
         ({"Shop.csproj": "x", "web.config": core_config("%LAUNCHER_PATH%", "%LAUNCHER_ARGS%")}, "publish it first"),
         ({"Shop.sln": "x", "Shop/Shop.csproj": "x"}, "publish it first"),
+        ({"index.php": "x", "web.config": "<configuration/>"}, "has PHP pages"),
         ({"shop/web.config": web_config(), "docs/index.html": "x"}, "has some: .*docs, .*shop; give one of them"),
     ],
 )

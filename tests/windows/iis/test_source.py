@@ -94,6 +94,60 @@ def test_environment_that_iis_gave_the_program_is_given_by_variables(tmp_path: P
     )
 
 
+def test_program_with_settings_for_environments_is_told_which_one_it_is_in(tmp_path: Path) -> None:
+    files = {
+        "Shop.runtimeconfig.json": runtime(),
+        "Shop.dll": "x",
+        "appsettings.json": "{}",
+        "appsettings.Test.json": "{}",
+    }
+    written = begin(write(tmp_path / "site", dict(files)), "Shop", tmp_path / "out")
+    assert (
+        'environment: {ASPNETCORE_ENVIRONMENT: "#{ASPNETCORE_ENVIRONMENT}"}'
+        in (tmp_path / "out/step.yaml").read_text()
+    )
+    assert '"ASPNETCORE_ENVIRONMENT": "Production"' in (tmp_path / "out/variables/example.json").read_text()
+    assert any("ASPNETCORE_ENVIRONMENT decides" in note for note in written.notes)
+
+
+def test_linux_container_is_not_sent_to_the_domain(tmp_path: Path) -> None:
+    settings = '{"Db": "Server=db;Trusted_Connection=True"}'
+    files = {"Shop.runtimeconfig.json": runtime(), "appsettings.json": settings}
+    written = begin(write(tmp_path / "site", dict(files)), "Shop", tmp_path / "out")
+    assert any("Db: logs in as the account of the process, and a Linux" in note for note in written.notes)
+    assert not any("credential-spec" in note for note in written.notes)
+    assert any("Shop.dll, which is to be started, is not in the folder" in note for note in written.notes)
+
+
+def test_runtime_without_support_is_told_as_such(tmp_path: Path) -> None:
+    site = write(tmp_path / "site", {"Shop.runtimeconfig.json": runtime("6.0.1"), "Shop.dll": "x"})
+    found = begin(site, "Shop", tmp_path / "out").found
+    assert found[0].startswith("ASP.NET Core 6.0, without support since 2024-11-12")
+
+
+def test_password_in_the_code_of_an_old_page_is_told_without_it(tmp_path: Path) -> None:
+    files = {"default.asp": "x", "inc/db.asp": '<% c = "Provider=SQLOLEDB;User ID=sa;Password=hunter2" %>'}
+    notes = begin(write(tmp_path / "site", dict(files)), "Old", tmp_path / "out").notes
+    assert any(note.startswith("inc/db.asp: a password in the code") for note in notes)
+    assert not any("hunter2" in note for note in notes)
+
+
+def test_configured_settings_under_a_service_worker_are_told(tmp_path: Path) -> None:
+    files = {"index.html": "x", "appsettings.json": '{"Api": "https://a"}', "service-worker-assets.js": "x"}
+    notes = begin(write(tmp_path / "site", dict(files)), "Pages", tmp_path / "out").notes
+    assert any(note.startswith("service-worker-assets.js holds the hash") for note in notes)
+
+
+def test_addresses_of_other_services_are_told(tmp_path: Path) -> None:
+    client = '<system.serviceModel><client><endpoint name="Pay" address="{}"/></client></system.serviceModel>'
+    files = {"Web.config": web_config(rest=client.format("http://pay/a.svc"))}
+    notes = begin(write(tmp_path / "site", dict(files)), "Shop", tmp_path / "out").notes
+    assert any("services that are called (<client>: Pay)" in note for note in notes)
+    files = {"Web.config": web_config(rest=client.format("#{Pay.Address}"))}
+    notes = begin(write(tmp_path / "other", dict(files)), "Shop", tmp_path / "out2").notes
+    assert not any("services that are called" in note for note in notes)
+
+
 def test_included_files_count_as_the_sites_own(tmp_path: Path) -> None:
     files = {
         "Web.config": web_config(
@@ -259,8 +313,8 @@ def test_commands_are_quoted_and_the_name_is_made_fit(tmp_path: Path, monkeypatc
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "Contoso Shop (Größe)", {"index.html": "x"})
     told = CliRunner().invoke(commands, ["init", "iis", "Contoso Shop (Größe)"]).output
-    assert "dockwright pack 'Contoso Shop (Größe)' --id Contoso-Shop-Gr-e --version 1.0.0" in told
-    assert (tmp_path / "Contoso-Shop-Gr-e-container" / "step.yaml").exists()
+    assert "dockwright pack 'Contoso Shop (Größe)' --id Contoso-Shop-Grosse --version 1.0.0" in told
+    assert (tmp_path / "Contoso-Shop-Grosse-container" / "step.yaml").exists()
 
 
 def test_unknown_kind_is_told_with_the_known_ones() -> None:

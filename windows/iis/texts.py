@@ -1,0 +1,34 @@
+"""What stands in a site's own texts: templates that a deployment fills, and passwords in the code of old pages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from windows.iis.values import has_password
+
+LARGEST_TEXT = 1_000_000
+_PAGES = frozenset({".asp", ".asa", ".inc"})
+_TEXTS = _PAGES | {".config", ".json", ".xml", ".html", ".htm", ".js", ".css", ".txt", ".ini", ".yaml", ".yml"}
+_TEXTS |= {".aspx", ".ascx", ".cshtml", ".vbhtml", ".master"}
+_TOKEN = re.compile(rb"#\{\s*(?:if|unless|each)\s|#\{/|#\{\s*[A-Za-z_][\w.:\[\] -]*(?:\|[^{}]*)?\}")
+_MADE_BY_OTHERS = re.compile(r"(\.min\.(js|css)$|(^|/)(node_modules|_framework|packages|lib|obj)/)", re.IGNORECASE)
+
+
+def templates(folder: Path, files: Collection[str]) -> Iterator[str]:
+    """The texts of the site's own with `#{...}` in them."""
+    return (name for name in files if _TOKEN.search(_text(folder, name, _TEXTS)))
+
+
+def with_passwords(folder: Path, files: Collection[str]) -> Iterator[str]:
+    """The pages of classic ASP with a connection string, and its password, in their code."""
+    return (name for name in files if has_password(_text(folder, name, _PAGES).decode("latin-1")))
+
+
+def _text(folder: Path, name: str, kinds: Collection[str]) -> bytes:
+    """Nothing for files of other kinds, and for those that nobody wrote by hand."""
+    path = folder / name
+    if path.suffix.lower() not in kinds or _MADE_BY_OTHERS.search(name) or path.stat().st_size > LARGEST_TEXT:
+        return b""
+    return path.read_bytes()
