@@ -25,6 +25,7 @@ _REWRITE = (
     "https://download.microsoft.com/download/1/2/8/128E2E22-C1B9-44A4-BE2A-5859ED1D4592/rewrite_amd64_en-US.msi"
 )
 _APPCMD = r"%windir%\System32\inetsrv\appcmd"
+_BY_WINDOWS = "system.webServer/security/authentication/windowsAuthentication"
 _PINNED = "# The tag says for which Windows this is: a Server 2019 host needs -ltsc2019, see `dockwright doctor`."
 
 
@@ -63,6 +64,9 @@ def _iis_lines(site: Site) -> Iterator[str]:
     if unlocked := sorted({each for web in site.webs for each in web.server.unlocked}):
         yield "# Sections of web.config that IIS ignores, with error 500.19, unless they are unlocked."
         yield "RUN " + " `\n && ".join(f"{_APPCMD} unlock config -section:{each}" for each in unlocked)
+    if any(web.server.leaves_it_to_iis for web in site.webs):
+        yield '# What <authentication mode="Windows"> leaves to IIS, which has it off at first.'
+        yield f"RUN {_APPCMD} set config -section:{_BY_WINDOWS} /enabled:true /commit:apphost"
     for each in site.applications:
         below = each.path.replace("/", "\\")
         yield f"# {each.path} is an application of its own."
@@ -91,7 +95,11 @@ def _iis_base(site: Site) -> str:
 def _core_lines(program: Program) -> Iterator[str]:
     if program.needs == "linux":
         yield f"ARG BASE={_core_base(program)}"
+        if program.self_contained:
+            yield from _executable(program.name)
         yield from ("FROM ${BASE}", "WORKDIR /app", "COPY site/ ./")
+        if program.self_contained:
+            yield f"COPY --from=program {json.dumps([f'/app/{program.name}', f'./{program.name}'])}"
         start = [f"./{program.name}"] if program.self_contained else ["dotnet", f"{program.name}.dll"]
     else:
         yield from ("# escape=`", _PINNED, f"ARG BASE={_core_base(program)}", "FROM ${BASE}")
@@ -105,6 +113,13 @@ def _core_lines(program: Program) -> Iterator[str]:
     yield "ENV ASPNETCORE_URLS=http://+:8080"
     yield "EXPOSE 8080"
     yield f"ENTRYPOINT {json.dumps(start)}"
+
+
+def _executable(name: str) -> Iterator[str]:
+    """A stage of its own, so that no RUN sees configured files."""
+    yield "# Windows keeps no right to execute a file, and so has a package that was made there none."
+    yield from ("FROM ${BASE} AS program", f"COPY {json.dumps([f'site/{name}', '/app/'])}")
+    yield f"RUN {json.dumps(['chmod', '755', f'/app/{name}'])}"
 
 
 def _core_base(program: Program) -> str:

@@ -93,7 +93,8 @@ def _of_iis(site: Site) -> Iterator[str]:
     if any(web.server.windows_authentication for web in site.webs):
         yield (
             "Windows authentication in a container needs a group managed service account: run.credential-spec; "
-            "and health.http a page that asks for no login"
+            "and health.http a page that asks for no login. A new IIS lets anonymous visitors in beside it: "
+            "turn that off in the Dockerfile, if it was off"
         )
     if site.kind == "framework" and not site.web.target_framework:
         pool = "2.0" if site.version == "3.5" else "4.0"

@@ -13,6 +13,7 @@ from agent.transform.xml.nodes import Element
 from windows.iis.elements import all_at, attribute, has, is_true, value_at
 
 _SERVER = "system.webServer"
+_BY_WINDOWS = "security/authentication/windowsAuthentication"
 _FEATURES = {
     "security/authentication/windowsAuthentication": "IIS-WindowsAuthentication",
     "security/authentication/basicAuthentication": "IIS-BasicAuthentication",
@@ -50,6 +51,8 @@ class ServerNeeds:
 
     rewrites: bool = False
     windows_authentication: bool = False
+    leaves_it_to_iis: bool = False
+    """Windows authentication is asked for, and nothing here turns it on."""
     features: tuple[str, ...] = ()
     unlocked: tuple[str, ...] = ()
     concerns: tuple[str, ...] = ()
@@ -67,6 +70,7 @@ def server_needs(top: Element) -> ServerNeeds:
     return ServerNeeds(
         rewrites=has(top, f"{_SERVER}/rewrite"),
         windows_authentication=by_windows,
+        leaves_it_to_iis=by_windows and not has(top, f"{_SERVER}/{_BY_WINDOWS}"),
         features=tuple(sorted(features)),
         unlocked=tuple(f"{_SERVER}/{path}" for path in _LOCKED if has(top, f"{_SERVER}/{path}")),
         concerns=tuple(_concerns(top)),
@@ -75,7 +79,7 @@ def server_needs(top: Element) -> ServerNeeds:
 
 def _windows_authentication(top: Element) -> bool:
     mode = value_at(top, "system.web/authentication", "mode").lower()
-    return mode == "windows" or is_true(top, f"{_SERVER}/security/authentication/windowsAuthentication", "enabled")
+    return mode == "windows" or is_true(top, f"{_SERVER}/{_BY_WINDOWS}", "enabled")
 
 
 def _concerns(top: Element) -> Iterator[str]:

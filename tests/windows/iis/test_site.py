@@ -102,6 +102,15 @@ def test_self_contained_core_site_brings_its_own_runtime(tmp_path: Path) -> None
     assert 'ENTRYPOINT ["./Shop"]' in dockerfile(found)
 
 
+def test_program_of_its_own_may_be_executed_and_no_run_sees_what_is_configured(tmp_path: Path) -> None:
+    files = {"Shop.runtimeconfig.json": with_own_runtime(), "Shop": "elf", "appsettings.json": "{}"}
+    write(tmp_path, {"Dockerfile": dockerfile(read_site(write(tmp_path / "site", dict(files))))})
+    assert 'RUN ["chmod", "755", "/app/Shop"]' in (tmp_path / "Dockerfile").read_text()
+    found = place(tmp_path, BuildSettings(), ["site/appsettings.json"], "linux")
+    assert isinstance(found, Placement), found
+    assert list(found.paths["site/appsettings.json"]) == ["app/appsettings.json"]
+
+
 EXE = r".\Shop.exe"
 FOR_WINDOWS = '{"runtimeTarget": {"name": ".NETCoreApp,Version=v8.0/win-x64"}}'
 SKU = '<configuration><startup><supportedRuntime sku=".NETFramework,Version=v4.7.2"/></startup></configuration>'
@@ -198,6 +207,13 @@ def test_what_the_site_asks_of_iis_is_in_the_image_before_the_site_is(tmp_path: 
     assert "rewrite.msi" in before
     assert 'App_Data /grant "IIS AppPool\\DefaultAppPool:(OI)(CI)M"' in before
     assert "RUN" not in after
+
+
+def test_windows_authentication_that_the_old_machine_had_on_is_turned_on(tmp_path: Path) -> None:
+    asked = write(tmp_path / "a", {"Web.config": web_config(web='<authentication mode="Windows"/>')})
+    assert "windowsAuthentication /enabled:true /commit:apphost" in dockerfile(read_site(asked))
+    set_there = write(tmp_path / "b", {"Web.config": web_config(server=SECURITY)})
+    assert "/enabled:true" not in dockerfile(read_site(set_there))
 
 
 def test_site_that_asks_nothing_of_iis_changes_nothing_there(tmp_path: Path) -> None:
