@@ -43,10 +43,15 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where several processes share the tests, one gets all that need the engine, so that there is one sandbox; the
+    others of a file stay together, with what they stand on."""
     for item in items:
-        if "sandbox" in getattr(item, "fixturenames", ()):
+        fixtures = getattr(item, "fixturenames", ())
+        if "sandbox" in fixtures:
             item.add_marker("system")
+        item.add_marker(pytest.mark.xdist_group("engine" if ENGINES.intersection(fixtures) else item.path.name))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,14 +35,18 @@ def line(name: str, key: PKey) -> str:
     return f"{name} {key.get_name()} {key.get_base64()} a comment\n"
 
 
-@pytest.mark.parametrize("name", [NAME, f"other,{NAME}", "[web?]:*", "*,!db1", HostKeys.hash_host(NAME)])
+@pytest.mark.parametrize(
+    "name", [NAME, f"other,{NAME}", "[web?]:*", "*,!db1", pytest.param(HostKeys.hash_host(NAME), id="hashed")]
+)
 def test_known_key_is_taken(file: Path, key: PKey, name: str) -> None:
     file.write_text(f"# comment\n\nbroken line\n{line(name, key)}", encoding="utf-8")
     known = read_known_hosts(LOGIN, str(file))
     assert objection(lambda: known.check("ssh://web1", key)) == ""
 
 
-@pytest.mark.parametrize("name", ["web1", "[web1]:22", f"*,!{NAME}", "[web1", HostKeys.hash_host("web1")])
+@pytest.mark.parametrize(
+    "name", ["web1", "[web1]:22", f"*,!{NAME}", "[web1", pytest.param(HostKeys.hash_host("web1"), id="hashed")]
+)
 def test_key_of_another_name_or_port_is_unknown(file: Path, key: PKey, name: str) -> None:
     file.write_text(line(name, key), encoding="utf-8")
     with pytest.raises(HostError, match="is not known"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -15,6 +16,7 @@ from agent.host import HostAddress
 from linux.ssh import SSHShell, open_shell
 from linux.ssh.connection import Patience
 from linux.ssh.target import read
+from tests.patience import eventually
 from tests.ssh.server import CuttingProxy, SSHServer, cutting, serving
 
 
@@ -77,11 +79,12 @@ def test_input_that_fails_is_what_failed(shell: SSHShell) -> None:
 
 @pytest.mark.parametrize(("timeout", "silence"), [(1, 0), (0, 1)])
 def test_program_that_takes_too_long_is_ended(shell: SSHShell, timeout: float, silence: float) -> None:
-    seconds = f"86{timeout}{silence}7"
+    seconds = f"86{timeout}{silence}{os.getpid()}"
     with pytest.raises(HostError, match="was ended") as failed:
         ended(shell, Command(arguments=["sleep", seconds], timeout=timeout, silence=silence))
     assert isinstance(failed.value.__cause__, TimeoutError)
-    assert subprocess.run(["pgrep", "-f", f"^sleep {seconds}$"], check=False, capture_output=True).returncode == 1
+    look = ["pgrep", "-f", f"^sleep {seconds}$"]
+    eventually(lambda: subprocess.run(look, check=False, capture_output=True).returncode == 1)
 
 
 def test_stream_carries_both_ways_and_ends_with_its_input(shell: SSHShell) -> None:
