@@ -6,6 +6,7 @@ left over on either side.
 
 from __future__ import annotations
 
+import shutil
 import signal
 import sys
 import tempfile
@@ -63,10 +64,13 @@ class Became:
 
 @dataclass
 class FarSite:
-    """`left` tells what of ours is still there on the machine; `told` all that it was told to run."""
+    """`left` tells what of ours is still there on the machine, `clear` removes it; `told` is all that it was told to
+    run.
+    """
 
     site: Site
     left: Callable[[], list[str]]
+    clear: Callable[[], None]
     told: Callable[[], str]
     secrets: tuple[str, ...]
     places: tuple[Path, ...]
@@ -112,6 +116,9 @@ class FarSite:
         """After a run that left what it should not have."""
         for container in self.site.containers():
             self.site.host.remove(container.id)
+        for path in (self.site.home / "work").iterdir():
+            shutil.rmtree(path)
+        self.clear()
         self.deploy()
         self.deploy()
 

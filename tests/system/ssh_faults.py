@@ -6,6 +6,7 @@ to hold is in `far.py`, how to ask for runs in `far_runs.py`.
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from typing import Literal
 
 from agent.host import ContainerHost
 from linux.sandbox import Sandbox
-from tests.ssh.server import CuttingProxy, cutting, recording, serving
+from tests.ssh.server import CuttingProxy, SSHServer, cutting, recording, serving
 from tests.system.far import FAR_STEP, Became, FarSite, far_sandbox, say
 from tests.system.far_runs import Fault, go_through, read_wish
 from tests.system.shop import Site, free_port
@@ -88,13 +89,29 @@ def reached(
         at = replace(sandbox, host=server.at(proxy.port).url(engine=engine))
         secret = token_hex(12)
         site = Site(name, folder / "site", free_port(), at, host, step=FAR_STEP, secret=secret)
-        left = lambda: [*server.programs(), *(each.name for each in server.home.iterdir())]  # noqa: E731
-        far = FarSite(site, left, lambda: server.commands + server.log, (secret,), (server.folder,))
+        far = FarSite(
+            site,
+            lambda: left(server),
+            lambda: clear(server),
+            lambda: server.commands + server.log,
+            (secret,),
+            (server.folder,),
+        )
         try:
             yield far, proxy
         finally:
             for container in site.containers():
                 host.remove(container.id)
+
+
+def left(server: SSHServer) -> list[str]:
+    """What runs there, and logins."""
+    return [*server.programs(), *(each.name for each in server.home.iterdir())]
+
+
+def clear(server: SSHServer) -> None:
+    for folder in server.home.iterdir():
+        shutil.rmtree(folder)
 
 
 def main() -> int:

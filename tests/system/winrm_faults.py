@@ -6,6 +6,7 @@ What has to hold is in `far.py`, how to ask for runs in `far_runs.py`.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -124,6 +125,7 @@ def reached(
         far = FarSite(
             site,
             lambda: left(server),
+            lambda: clear(server),
             lambda: "\n".join(server.machine.lines),
             (secret, settings.password),
             (settings.root,),
@@ -140,6 +142,13 @@ def left(server: WinRMServer) -> list[str]:
     """What runs there, shells, and folders of logins."""
     folders = [path.name for path in server.settings.root.rglob(".dockwright-*")]
     return [*(f"process {one.pid}" for one in server.machine.running()), *server.machine.shells, *folders]
+
+
+def clear(server: WinRMServer) -> None:
+    server.order()
+    server.machine.end_all()
+    for folder in server.settings.root.rglob(".dockwright-*"):
+        shutil.rmtree(folder)
 
 
 def main() -> int:

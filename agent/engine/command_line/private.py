@@ -6,6 +6,7 @@ import json
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from time import sleep
 
 from agent.engine.command_line.program import CALL_SECONDS, DockerProgram, Ended, is_lost, run_once
 from agent.engine.docker_program import auths
@@ -18,6 +19,9 @@ _PREFIX = ".dockwright-login-"
 
 # What a run left that was killed here goes with the next one; after a day nobody reads it any more.
 _REMOVE = f'rm -rf -- "$1"; find . -maxdepth 1 -name "{_PREFIX}*" -mtime +0 -exec rm -rf -- {{}} +'
+_PAUSES = (0.0, 1.0, 3.0)
+"""Seconds before each attempt to remove a login."""
+
 _WRITE = 'umask 077 && mkdir -p -- "$1" && cat > "$1/config.json"'
 
 
@@ -58,8 +62,22 @@ def _log_in(docker: DockerProgram, folder: str, logins: Mapping[str, Credentials
 
 
 def _remove(shell: Shell, folder: str) -> None:
+    """Whatever goes wrong with it, it is tried again: a login must not stay."""
     windows = shell.operating_system == "windows"
-    _run(shell, ["cmd", "/c", "rmdir", "/s", "/q", folder] if windows else ["sh", "-c", _REMOVE, "sh", folder])
+    arguments = ["cmd", "/c", "rmdir", "/s", "/q", folder] if windows else ["sh", "-c", _REMOVE, "sh", folder]
+    command = Command(arguments=arguments, timeout=CALL_SECONDS)
+    for pause in _PAUSES:
+        sleep(pause)
+        try:
+            run_once(shell, command)
+        except HostError as error:
+            failure = error
+        else:
+            return
+    raise HostError(
+        f"{shell.url}: a registry's login could not be removed: remove the folder {folder} in the home of the login "
+        f"there ({failure})"
+    ) from failure
 
 
 def _run(shell: Shell, arguments: Sequence[str], given: Sequence[bytes] | None = None) -> Ended:
