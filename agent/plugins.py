@@ -19,6 +19,7 @@ from agent.step import Step
 
 STEPS = "dockwright.steps"
 HOSTS = "dockwright.hosts"
+LOCAL = "dockwright.local"
 
 
 def load_step(name: str, plugin: Path | None = None) -> Step:
@@ -33,6 +34,16 @@ def load_step(name: str, plugin: Path | None = None) -> Step:
         raise InputError(f"step.yaml: no step is called '{name}'{closest(name, _names(STEPS))}")
     step: Step = _load(point)()
     return step
+
+
+def local_host() -> str:
+    """The URL of the engine on this machine: `unix://`, or whichever scheme says that it is at home here.
+
+    What is registered under a scheme in this group says so, as True or False, and must be quick to load.
+    """
+    points = entry_points(group=LOCAL)
+    scheme = next((point.name for point in sorted(points, key=_first) if _load(point)()), "unix")
+    return f"{scheme}://"
 
 
 def connect(address: HostAddress) -> ContainerHost:
@@ -70,6 +81,10 @@ def connection(address: HostAddress, *, early: bool = False) -> Iterator[Callabl
         yield reached
     finally:
         answer.add_done_callback(_close)  # at once, or by the thread that is still about to connect
+
+
+def _first(point: EntryPoint) -> tuple[bool, str]:
+    return point.name != "unix", point.name
 
 
 def _answer(answer: Future[ContainerHost], address: HostAddress) -> None:

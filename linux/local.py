@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -32,6 +33,11 @@ def connect(host: HostAddress) -> ContainerHost:
     address = parse_qs(parts.query).get("address", ["127.0.0.1"])[-1]
     where = f"unix://{path}"
     return EngineHost(open_client(partial(open_socket, path), where=where), where, address)
+
+
+def at_home() -> bool:
+    """Whether the engine on this machine is one behind a socket."""
+    return sys.platform != "win32"
 
 
 def open_socket(path: str, seconds: float) -> socket.socket:

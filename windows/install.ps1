@@ -14,8 +14,7 @@ param(
     [Parameter(Mandatory)] [string] $Wheel,
     [string] $Folder = "$env:ProgramFiles\dockwright",
     [string] $Data = "$env:ProgramData\dockwright",
-    [string] $Address = '0.0.0.0:10943',
-    [string] $Engine = 'npipe://'
+    [string] $Address = '0.0.0.0:10943'
 )
 Set-StrictMode -Version 3
 $ErrorActionPreference = 'Stop'
@@ -83,7 +82,7 @@ Protect-Folder $Data
 $python = "$Folder\Scripts\python.exe"
 $known = Invoke-Program $python @('-P', '-m', 'agent.cli', 'trust', 'show', '--home', $Data) 'make the certificate'
 
-$listen = "-P -m agent.cli listen --address $Address --host $Engine --home ""$Data"""
+$listen = "-P -m agent.cli listen --address $Address --home ""$Data"""
 $again = New-ScheduledTaskTrigger -Once -At (Get-Date) -RepetitionInterval (New-TimeSpan -Minutes 1)
 # Windows starts tasks with low priority, and none while a battery drains, unless it is told otherwise.
 $settings = @{

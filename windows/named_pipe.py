@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import sys
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -19,6 +18,7 @@ from urllib.parse import urlsplit
 
 from agent.errors import HostError, InputError
 from agent.host import ContainerHost, HostAddress
+from windows.local import at_home
 
 DEFAULT_PIPE = "//./pipe/docker_engine"
 
@@ -35,7 +35,7 @@ def connect(host: HostAddress) -> ContainerHost:
     from agent.engine.client import open_client
 
     pipe = _pipe(host.url)
-    if not _on_windows():
+    if not at_home():
         raise HostError(f"{host.url}: named pipes are on Windows only; from here, use winrm://user@host")
     where = f"npipe://{pipe}"
     open_stream = partial(open_bridged, partial(_open_pipe, pipe.replace("/", "\\")))
@@ -62,10 +62,6 @@ def _pipe(url: str) -> str:
     if parts.netloc or parts.query or not path.startswith("//./pipe/"):
         raise InputError(f"{url}: an engine of this machine is given as npipe:////./pipe/docker_engine")
     return path
-
-
-def _on_windows() -> bool:
-    return sys.platform == "win32"
 
 
 async def _open_pipe(path: str) -> Ends:

@@ -24,6 +24,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 FILE = click.Path(path_type=Path)
 HOST_PASSWORD = "DOCKWRIGHT_HOST_PASSWORD"  # noqa: S105  the variable's name
+THIS_MACHINE = "  [default: the engine on this machine]"
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 OUTPUTS = click.Choice(["auto", "plain", "octopus", "json", "events"])
 
@@ -71,11 +72,8 @@ def _place_options(command: F, *, several: bool) -> F:
         ),
         click.option(
             "--host",
-            default=["unix://"] if several else "unix://",
             multiple=several,
-            show_default=not several,
-            help=f"The container host: unix://, npipe://, ssh://USER@HOST or winrm://USER@HOST.{repeat}"
-            + ("  [default: unix://]" if several else ""),
+            help=f"The container host: unix://, npipe://, ssh://USER@HOST or winrm://USER@HOST.{repeat}{THIS_MACHINE}",
         ),
     ):
         command = option(command)
@@ -104,12 +102,19 @@ def home_from(options: dict[str, Any]) -> Path:
 
 def host_from(options: dict[str, Any]) -> HostAddress:
     """The host that `place_options` gave, with its password: from a file, the environment, or a terminal."""
-    return _host(options["host"], options["host_password_file"])
+    return _host(options["host"] or this_machine(), options["host_password_file"])
+
+
+def this_machine() -> str:
+    """The URL of the engine that is meant where no `--host` is given."""
+    from agent.plugins import local_host
+
+    return local_host()
 
 
 def hosts_from(options: dict[str, Any]) -> list[HostAddress]:
     """The hosts that `several_places_options` gave, each with its password. InputError if these do not add up."""
-    urls, files = options["host"], options["host_password_file"]
+    urls, files = options["host"] or (this_machine(),), options["host_password_file"]
     if len(files) not in (0, 1, len(urls)):
         raise InputError(
             f"there are {len(urls)} hosts and {len(files)} files with passwords; "

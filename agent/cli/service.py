@@ -11,10 +11,12 @@ import click
 from agent.cli.options import (
     FILE,
     OUTPUTS,
+    THIS_MACHINE,
     home_from,
     mask_secrets,
     plain_errors,
     reporting,
+    this_machine,
     variable_options,
     variables_from,
 )
@@ -24,7 +26,7 @@ from agent.cli.options import (
 @click.option("--address", default="0.0.0.0:10943", show_default=True, help="Where to listen.")
 @click.option("--workers", default=4, show_default=True, help="How many deployments run at a time.")
 @click.option("--queue", default=100, show_default=True, help="How many more may wait.")
-@click.option("--host", default="unix://", show_default=True, help="The container host.")
+@click.option("--host", help=f"The container host.{THIS_MACHINE}")
 @click.option("--home", type=FILE, help="Journal and cache.  [default: $DOCKWRIGHT_HOME or ~/.dockwright]")
 @click.option(
     "--require-signature", is_flag=True, envvar="DOCKWRIGHT_REQUIRE_SIGNATURE", help="Take signed bundles only."
@@ -37,6 +39,7 @@ def listen(**options: Any) -> None:
         from agent.commands.listening import listening
         from agent.service.listener import listen as serve
 
+        options["host"] = options["host"] or this_machine()
         serve(listening(home_from(options), options), click.echo)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from windows.iis.dockerfile import dockerfile
 from windows.iis.nginx import nginx_conf
 from windows.iis.remarks import concerns_for, found_in
 from windows.iis.site import Site
+from windows.local import at_home
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,90}\Z")
 _WIDTH = 110
@@ -159,7 +159,7 @@ def _variables(site: Site) -> str:
 
 def _next_steps(site: Site, name: str, into: Path) -> list[str]:
     folder, variables = _quoted(into), _quoted(into / "variables" / "example.json")
-    host = f" --host {'npipe://' if sys.platform == 'win32' else 'winrm://USER@HOST'}" if site.for_windows else ""
+    host = " --host winrm://USER@HOST" if site.for_windows and not at_home() else ""
     packages = _quoted(into / "packages")
     return [
         f"dockwright pack {_quoted(site.folder)} --id {name} --version 1.0.0 --into {packages}",
@@ -171,7 +171,7 @@ def _next_steps(site: Site, name: str, into: Path) -> list[str]:
 
 def _quoted(path: Path) -> str:
     """As the shell of this system wants it."""
-    if sys.platform == "win32":
+    if at_home():
         return f'"{path}"' if re.search(r"[^\w.:\\/-]", str(path)) else str(path)
     return shlex.quote(str(path))
 
