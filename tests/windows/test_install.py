@@ -118,7 +118,7 @@ def test_script_runs_no_text_and_holds_no_secret(script: Path) -> None:
 @pytest.mark.parametrize(
     ("script", "parameters"),
     [
-        ("install.ps1", {"$Wheel", "$Folder", "$Data", "$Address", "$Engine"}),
+        ("install.ps1", {"$Wheel", "$Folder", "$Data", "$Address"}),
         ("uninstall.ps1", {"$Folder", "$Data", "$Purge"}),
     ],
 )
