@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import select
 import threading
 from socket import socket
 
 from agent.engine.shell import Command
+from agent.engine.stream_pair import is_readable
 from linux.ssh.shell import SSHShell
 
 _AHEAD = 2
@@ -49,6 +49,4 @@ class Streams:
 
 def _is_silent(stream: socket) -> bool:
     """An engine says nothing unasked: what can be read now is the end."""
-    poll = select.poll()
-    poll.register(stream, select.POLLIN)
-    return not poll.poll(0)
+    return not is_readable(stream.fileno(), 0)

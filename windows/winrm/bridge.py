@@ -6,19 +6,19 @@ between its far end and the machine, and end with either.
 
 from __future__ import annotations
 
-import select
 import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from agent.engine.stream_pair import End, is_readable, stream_pair
 from agent.errors import HostError
 from windows.winrm.envelopes import OPERATION_SECONDS
 from windows.winrm.feeding import Feeder, Pieces
 from windows.winrm.process import RemoteProcess
 
-_BUFFER = 1024 * 1024
+_MINUTE = 60.0
 
 
 def bridge(process: RemoteProcess) -> tuple[socket.socket, threading.Thread]:
@@ -27,7 +27,8 @@ def bridge(process: RemoteProcess) -> tuple[socket.socket, threading.Thread]:
     Whoever reads it to an end that another attempt cannot mend gets a ConnectionError, whose cause is the HostError.
     The thread ends when all is over.
     """
-    near, far = _near_and_far()
+    near, far = stream_pair(_Near)
+    assert isinstance(near, _Near)
     feeder = Feeder(process, lambda busy: _read(far, process.room, busy))
     output = threading.Thread(
         target=_carry_output, args=(process, far, near, feeder), daemon=True, name="winrm-output"
@@ -40,7 +41,7 @@ def bridge(process: RemoteProcess) -> tuple[socket.socket, threading.Thread]:
     return near, carrier
 
 
-class _Near(socket.socket):
+class _Near(End):
     """`reason` is why it ended, where that is not for everybody to be tried again."""
 
     reason: HostError | None = None
@@ -53,18 +54,10 @@ class _Near(socket.socket):
         return count
 
 
-def _near_and_far() -> tuple[_Near, socket.socket]:
-    plain, far = socket.socketpair()
-    near = _Near(fileno=plain.detach())
-    for end in (near, far):
-        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
-    return near, far
-
-
-def _carry_input(process: RemoteProcess, far: socket.socket, feeder: Feeder, output: threading.Thread) -> None:
-    while not _is_closed(far, 60_000) and feeder.failure is None:
+def _carry_input(process: RemoteProcess, far: End, feeder: Feeder, output: threading.Thread) -> None:
+    while not far.is_over(_MINUTE) and feeder.failure is None:
         pass
-    _hang_up(far)
+    far.hang_up()
     feeder.stop()
     process.end()
     output.join()
@@ -72,22 +65,22 @@ def _carry_input(process: RemoteProcess, far: socket.socket, feeder: Feeder, out
     far.close()
 
 
-def _read(far: socket.socket, room: int, busy: Callable[[], bool]) -> Pieces:
+def _read(far: End, room: int, busy: Callable[[], bool]) -> Pieces:
     """What waits to be read. While a message is on its way more is gathered, up to what fits into the next."""
     with suppress(OSError):
         while data := far.recv(room):
-            while len(data) < room and (_is_readable(far, 0) or busy()):
-                if _is_readable(far, 2):
+            while len(data) < room and (is_readable(far.fileno(), 0) or busy()):
+                if is_readable(far.fileno(), 0.002):
                     more = far.recv(room - len(data))
                     if not more:
                         break
                     data += more
             yield data, False
-        if not _is_closed(far, 0):
+        if not far.is_over(0):
             yield b"", True
 
 
-def _carry_output(process: RemoteProcess, far: socket.socket, near: _Near, feeder: Feeder) -> None:
+def _carry_output(process: RemoteProcess, far: End, near: _Near, feeder: Feeder) -> None:
     failure: HostError | None = None
     try:
         with suppress(OSError):
@@ -100,29 +93,10 @@ def _carry_output(process: RemoteProcess, far: socket.socket, near: _Near, feede
     except HostError as error:
         failure = error
     near.reason = _lasting(feeder.failure) or _lasting(failure)  # what failed with the input is what failed
-    _hang_up(far)
+    far.hang_up()
 
 
 def _lasting(failure: BaseException | None) -> HostError | None:
     """A connection that was lost is told by the end of the stream alone: the next one may do."""
     lost = failure is None or isinstance(failure.__cause__, ConnectionError)
     return failure if isinstance(failure, HostError) and not lost else None
-
-
-def _is_readable(far: socket.socket, milliseconds: int) -> bool:
-    poll = select.poll()
-    poll.register(far, select.POLLIN)
-    return bool(poll.poll(milliseconds))
-
-
-def _is_closed(far: socket.socket, milliseconds: int) -> bool:
-    """Whether the near end is closed, and not merely done with writing."""
-    poll = select.poll()
-    poll.register(far, 0)
-    return any(event & (select.POLLHUP | select.POLLERR | select.POLLNVAL) for _, event in poll.poll(milliseconds))
-
-
-def _hang_up(far: socket.socket) -> None:
-    """The other thread may still look at it, so it is not closed yet."""
-    with suppress(OSError):
-        far.shutdown(socket.SHUT_RDWR)

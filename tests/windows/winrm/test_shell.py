@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import select
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -165,6 +166,12 @@ def test_closing_the_stream_ends_the_program(machine: Machine) -> None:
     assert until(lambda: bool(machine.server.machine.running()))
     stream.close()
     assert until(lambda: not machine.server.machine.running())
+
+
+def test_streams_need_no_poll_which_windows_has_not(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(select, "poll")
+    test_opened_program_answers_and_half_close_ends_its_input(machine)
+    test_closing_the_stream_ends_the_program(machine)
 
 
 def test_end_of_the_program_ends_the_stream(machine: Machine) -> None:
