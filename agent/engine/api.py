@@ -285,18 +285,30 @@ class EngineHost:
             call()
 
     def _created(self, spec: ContainerSpec) -> str:
-        """Its id, found by its name if the answer was lost."""
-        config = translate.container_config(spec)
+        """Its id, found by its name if the answer was lost. If the engine answers and has none, it is made now."""
         try:
-            with self._calls(f"create the container {spec.name}", ContainerError):
-                require_networks(self._client, spec.networks, self._url)
-                answer = self._client.create_container_from_config(config, name=spec.name)  # type: ignore[no-untyped-call]
-                return msgspec.convert(answer, wire.Created).id
+            return self._create(spec)
         except HostError:
-            found = self.inspect(spec.name)
-            if found is None or not translate.is_as_specified(found, spec):
-                raise
-            return found.id
+            if made := self._made(spec):
+                return made
+        try:
+            return self._create(spec)
+        except ContainerError:
+            if made := self._made(spec):  # what was lost was still under way, and has the name now
+                return made
+            raise
+
+    def _create(self, spec: ContainerSpec) -> str:
+        config = translate.container_config(spec)
+        with self._calls(f"create the container {spec.name}", ContainerError):
+            require_networks(self._client, spec.networks, self._url)
+            answer = self._client.create_container_from_config(config, name=spec.name)  # type: ignore[no-untyped-call]
+            return msgspec.convert(answer, wire.Created).id
+
+    def _made(self, spec: ContainerSpec) -> str:
+        """The id of the container that was to be made; "" if there is none, or another."""
+        found = self.inspect(spec.name)
+        return found.id if found is not None and translate.is_as_specified(found, spec) else ""
 
     def _present(self, container: str) -> ContainerInfo:
         info = self.inspect(container)

@@ -116,8 +116,7 @@ class FarSite:
         """After a run that left what it should not have."""
         for container in self.site.containers():
             self.site.host.remove(container.id)
-        for path in (self.site.home / "work").iterdir():
-            shutil.rmtree(path)
+        shutil.rmtree(self.site.home / "work")
         self.clear()
         self.deploy()
         self.deploy()

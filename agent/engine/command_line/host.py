@@ -144,10 +144,10 @@ class CommandLineHost:
                 aliases = [f"--alias={alias}" for alias in network.aliases]
                 arguments = ["network", "connect", *aliases, network.name, name]
                 self._docker.require(self._docker.run(arguments), f"create the container {name}", ContainerError)
+            info = self.inspect(name)
         except BaseException:
             self.remove(name)
             raise
-        info = self.inspect(name)
         if info is None:
             raise ContainerError(f"{self.url}: the container {name} vanished as soon as it was created")
         return info
@@ -237,14 +237,15 @@ class CommandLineHost:
             self._docker.require(ended, f"look for the network {network.name}", HostError)
 
     def _create_once(self, spec: ContainerSpec) -> None:
-        """After a lost connection it is looked whether the container was made; if not, it is made now."""
+        """After a failure on the way it is looked whether the container was made; if not, a lost one is made now."""
         try:
             self._create(spec)
         except HostError as error:
+            if self._is_made(spec):
+                return
             if not is_lost(error):
                 raise
-            if not self._is_made(spec):
-                self._create_again(spec)
+            self._create_again(spec)
 
     def _create_again(self, spec: ContainerSpec) -> None:
         try:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from agent.errors import HostError, RegistryError
-from agent.host import BuildRequest, ContainerHost, Credentials, HostAddress
+from agent.host import BuildRequest, ContainerHost, ContainerSpec, Credentials, HostAddress
 from agent.plugins import connect
 from linux.sandbox import Sandbox
 from tests.windows.winrm.conftest import PASSWORD, Machine, OpenMachine
+from tests.winrm import soap
+from tests.winrm.settings import Kind, Mishap
 from windows.winrm.host import DIAL
 from windows.winrm.probe import dial_stdio_works
 
@@ -52,6 +54,48 @@ def test_image_is_built_each_way(docker_machine: Machine, tmp_path: Path, base_i
         image = host.build(BuildRequest(context=tmp_path, tags=(tag,)), lines.append)
         assert host.image(tag) == image
     assert any("COPY blob" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("action", "nth"),
+    [("Command", 1), ("Receive", 1), ("Receive", 2), ("Command", 2), ("Receive", 3), ("Receive", 4), ("Receive", 5)],
+)
+def test_no_container_is_left_of_a_creation_that_is_refused_on_the_way(
+    docker_machine: Machine,
+    engine_host: ContainerHost,
+    base_image: str,
+    unique_name: Callable[[str], str],
+    action: str,
+    nth: int,
+) -> None:
+    name = unique_name("refused")
+    spec = ContainerSpec(name=name, image=base_image, labels={"dockwright.slot": name})
+    with host_behind(docker_machine, "cli") as host:
+        host.platform()
+        docker_machine.server.order(Mishap(kind="fault", action=action, nth=nth, code=soap.ACCESS_DENIED))
+        made = ""
+        with suppress(HostError):
+            made = host.create(spec).id
+        assert [found.id for found in engine_host.find(spec.labels)] == ([made] if made else [])
+        assert docker_machine.server.happened <= 1
+
+
+@pytest.mark.parametrize("kind", ["drop", "lose"])
+def test_container_whose_order_or_answer_is_lost_is_made_once(
+    docker_machine: Machine,
+    engine_host: ContainerHost,
+    base_image: str,
+    unique_name: Callable[[str], str],
+    kind: Kind,
+) -> None:
+    name = unique_name("lost")
+    spec = ContainerSpec(name=name, image=base_image, labels={"dockwright.slot": name})
+    with host_behind(docker_machine, "api") as host:
+        host.platform()
+        docker_machine.server.order(Mishap(kind=kind, action="Send"))
+        made = host.create(spec)
+    assert docker_machine.server.happened == 1
+    assert [found.id for found in engine_host.find(spec.labels)] == [made.id]
 
 
 @pytest.mark.parametrize("engine", ["api", "cli"])
