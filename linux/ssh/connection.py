@@ -54,6 +54,12 @@ class Connection:
         self._silent: list[Transport] = []
         self._met = False
 
+    def log_in(self) -> None:
+        """Connect, unless that is done. HostError if the machine cannot be reached, or does not let us in."""
+        with self._lock:
+            self._transport()
+            self._met = True
+
     def channel(self) -> Channel:
         """A new session, over a new connection if need be: nothing has begun before there is one.
 
@@ -123,7 +129,8 @@ class Connection:
             self._transports.append(transport)
             # The password is the machine's own; a jump host is not to see it.
             password = target.password if login is target.login else ""
-            log_in(transport, target.where, login, Secrets(key=target.key, password=password))
+            secrets = Secrets(key=target.key, phrase=target.password, password=password)
+            log_in(transport, target.where, login, secrets)
             transport.set_keepalive(KEEP_ALIVE_SECONDS)
         end_when_dead(self._transports[-1], first, self._patience.silent)
 
@@ -141,7 +148,7 @@ def raise_lost(where: str, why: str) -> NoReturn:
 def _dial(where: str, login: Login, silent: float) -> socket.socket:
     try:
         stream = socket.create_connection((login.host, login.port), CONNECT_SECONDS)
-    except socket.gaierror as error:
+    except (socket.gaierror, UnicodeError) as error:
         raise HostError(f"{where}: the name {login.host} is not known; see its spelling and the DNS") from error
     except TimeoutError as error:
         raise HostError(
@@ -186,7 +193,7 @@ def _negotiated(target: Target, login: Login, stream: socket.socket | Channel) -
         options = transport.get_security_options()
         options.key_types = known.preferred(options.key_types)
         options.ciphers = tuple(sorted(options.ciphers, key=lambda name: name not in _CIPHERS))
-        transport.start_client(timeout=CONNECT_SECONDS)
+        _begin(transport)
         known.check(target.where, transport.get_remote_server_key())
     except (SSHException, EOFError, OSError) as error:
         transport.close()
@@ -198,3 +205,10 @@ def _negotiated(target: Target, login: Login, stream: socket.socket | Channel) -
         transport.close()
         raise
     return transport
+
+
+def _begin(transport: Transport) -> None:
+    """It ends without a word, and without keys, when its time is up."""
+    transport.start_client(timeout=CONNECT_SECONDS)
+    if not transport.initial_kex_done:
+        raise SSHException(f"it says nothing for {CONNECT_SECONDS:g} s")

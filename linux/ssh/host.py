@@ -23,6 +23,7 @@ def connect(address: HostAddress) -> ContainerHost:
     target = read(address)
     shell = SSHShell(target)
     try:
+        shell.log_in()
         if target.engine == "cli":
             return CommandLineHost(shell)
         try:

@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from paramiko import HostKeys, PKey
-from paramiko.hostkeys import HostKeyEntry
+from paramiko.hostkeys import HostKeyEntry, InvalidHostKey
 from paramiko.ssh_exception import SSHException
 
 from agent.errors import HostError
@@ -96,7 +96,7 @@ def _lines(path: str) -> Iterator[tuple[str, HostKeyEntry]]:
             continue
         try:
             entry = HostKeyEntry.from_line(" ".join(rest.split()))
-        except (SSHException, ValueError):
+        except (SSHException, InvalidHostKey, ValueError):
             continue
         if entry is not None:
             yield marker, entry

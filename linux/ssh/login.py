@@ -23,9 +23,10 @@ _USUAL_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
 
 @dataclass(frozen=True, kw_only=True)
 class Secrets:
-    """What opens a login: the file of a key ("" for the agent's and the usual ones), a password or its phrase."""
+    """What opens a login: the file of a key ("" for the agent's and the usual ones) with its phrase, a password."""
 
     key: str = ""
+    phrase: str = field(default="", repr=False)
     password: str = field(default="", repr=False)
 
 
@@ -75,9 +76,9 @@ def _require_open(transport: Transport, tried: list[str]) -> None:
 
 def _keys(where: str, secrets: Secrets) -> Iterator[tuple[str, PKey]]:
     if secrets.key:
-        yield f"the key {secrets.key}", _key(where, secrets.key, secrets.password)
+        yield f"the key {secrets.key}", _key(where, secrets.key, secrets.phrase)
         return
-    with closing(Agent()) as agent:
+    with closing(_Agent()) as agent:
         yield from (("a key of the SSH agent", key) for key in agent.get_keys())
     home = user_home()
     if home is None:
@@ -86,9 +87,19 @@ def _keys(where: str, secrets: Secrets) -> Iterator[tuple[str, PKey]]:
         path = home / ".ssh" / name
         if path.is_file():
             try:
-                yield f"~/.ssh/{name}", _key(where, str(path), secrets.password)
+                yield f"~/.ssh/{name}", _key(where, str(path), secrets.phrase)
             except HostError:
                 continue  # one of the usual places; it was not asked for
+
+
+class _Agent(Agent):
+    """One that is locked, or hangs up, is as good as none."""
+
+    def __init__(self) -> None:
+        try:
+            super().__init__()
+        except (SSHException, OSError):
+            self.close()
 
 
 def _key(where: str, path: str, phrase: str) -> PKey:

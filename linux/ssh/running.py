@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import select
 import threading
 from collections.abc import Iterable
@@ -13,13 +14,18 @@ from agent.engine.shell import ByteSink, Command
 from agent.errors import HostError
 from linux.ssh.connection import raise_lost
 
+NUMBER = "dockwright-process"
+"""Begins the line of standard error that tells the program's number."""
+
 _PIECE = 1024 * 1024
 _LOOK_SECONDS = 1.0
 _KILLED = 137
+_NUMBERED = re.compile(rb"^%s (\d{1,10})\n" % NUMBER.encode(), re.MULTILINE)
+_LONGEST_GREETING = 64 * 1024
 
 
 class Running:
-    """A program that was started with its process number as the first line of standard error."""
+    """A program that first tells its process number on standard error, after whatever the login shell says there."""
 
     def __init__(self, where: str, command: Command, channel: Channel, output: ByteSink, error: ByteSink) -> None:
         self.number = 0
@@ -28,7 +34,7 @@ class Running:
         self._channel = channel
         self._output = output
         self._error = error
-        self._first_line: bytes | None = b""
+        self._greeting: bytes | None = b""
         self._feeder = _Feeder(channel, command.standard_input)
 
     def followed(self) -> int:
@@ -38,7 +44,10 @@ class Running:
         poll = select.poll()
         poll.register(self._channel.fileno(), select.POLLIN)
         while not self._is_over():
-            poll.poll(self._patience(began) * 1000)
+            if self._channel.eof_received:
+                self._channel.status_event.wait(self._patience(began))
+            else:
+                poll.poll(self._patience(began) * 1000)
             if self._passed_on():
                 last_word = monotonic()
             self._check(began, max(last_word, self._feeder.last_sent))
@@ -50,8 +59,9 @@ class Running:
         return max(0.0, min(_LOOK_SECONDS, began + self._command.timeout - monotonic()))
 
     def _is_over(self) -> bool:
+        """One that closes its output may still run."""
         channel = self._channel
-        ended = bool(channel.closed or channel.eof_received)
+        ended = bool(channel.closed or (channel.eof_received and channel.status_event.is_set()))
         return ended and not channel.recv_ready() and not channel.recv_stderr_ready()
 
     def _passed_on(self) -> bool:
@@ -65,13 +75,15 @@ class Running:
         return anything
 
     def _take_error(self, data: bytes) -> None:
-        if self._first_line is not None:
-            line, newline, data = (self._first_line + data).partition(b"\n")
-            self._first_line = None if newline else line
-            if newline and line.strip().isdigit():
-                self.number = int(line)
-            elif newline:
-                data = line + newline + data  # a login shell that says something of its own
+        if self._greeting is not None:
+            self._greeting += data
+            found = _NUMBERED.search(self._greeting)
+            if found is None and len(self._greeting) < _LONGEST_GREETING:
+                return
+            data, self._greeting = self._greeting, None
+            if found is not None:
+                self.number = int(found[1])
+                data = data[: found.start()] + data[found.end() :]
         if data:
             self._error(data)
 
@@ -93,9 +105,8 @@ class Running:
     def _exit_code(self) -> int:
         if self._feeder.failure is not None:
             raise self._feeder.failure
-        self._channel.status_event.wait(10 * _LOOK_SECONDS)
-        if self._first_line:
-            self._error(self._first_line)
+        if self._greeting:
+            self._error(self._greeting)
         code = self._channel.exit_status
         if code >= 0:
             return code

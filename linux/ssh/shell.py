@@ -14,14 +14,14 @@ from agent.errors import HostError
 from agent.host import OperatingSystem
 from linux.ssh.bridge import bridge
 from linux.ssh.connection import PATIENT, Connection, Patience, raise_lost
-from linux.ssh.running import Running
+from linux.ssh.running import NUMBER, Running
 from linux.ssh.target import Target
 
 _KILL_SECONDS = 10.0
 
 # Whatever the user's login shell is, it has to understand one simple line only. The process number comes first on
 # standard error, so that the program can be ended: sshd passes on no signals to root's.
-_START = 'echo "$$" >&2; exec "$@"'
+_START = f'echo "{NUMBER} $$" >&2; exec "$@"'
 
 
 class SSHShell:
@@ -42,6 +42,10 @@ class SSHShell:
     @property
     def operating_system(self) -> OperatingSystem:
         return "linux"
+
+    def log_in(self) -> None:
+        """HostError if the machine cannot be reached, or does not let us in; else what follows need not log in."""
+        self._connection.log_in()
 
     def run(self, command: Command, output: ByteSink, error: ByteSink) -> int:
         """As the Protocol says. The cause of a HostError is a TimeoutError for a program that took too long,

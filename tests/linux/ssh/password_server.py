@@ -23,11 +23,14 @@ class PasswordServer(paramiko.ServerInterface):
     takes: str = "password"
     port: int = 0
     host_key: paramiko.PKey = field(default_factory=paramiko.ECDSAKey.generate)
+    seen: list[str] = field(default_factory=list)
+    """The passwords that it was shown."""
 
     def get_allowed_auths(self, username: str) -> str:
         return self.takes
 
     def check_auth_password(self, username: str, password: str) -> int:
+        self.seen.append(password)
         return AUTH_SUCCESSFUL if password == PASSWORD and "password" in self.takes else AUTH_FAILED
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:

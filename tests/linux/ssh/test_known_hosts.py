@@ -39,7 +39,8 @@ def line(name: str, key: PKey) -> str:
     "name", [NAME, f"other,{NAME}", "[web?]:*", "*,!db1", pytest.param(HostKeys.hash_host(NAME), id="hashed")]
 )
 def test_known_key_is_taken(file: Path, key: PKey, name: str) -> None:
-    file.write_text(f"# comment\n\nbroken line\n{line(name, key)}", encoding="utf-8")
+    broken = f"broken line\n{NAME} ssh-ed25519 A\n{NAME} ssh-ed25519 AAAA\n{NAME} ssh-rsa !!!!\n"
+    file.write_text(f"# comment\n\n{broken}{line(name, key)}", encoding="utf-8")
     known = read_known_hosts(LOGIN, str(file))
     assert objection(lambda: known.check("ssh://web1", key)) == ""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -84,6 +86,46 @@ def test_encrypted_key_wants_its_passphrase(server: SSHServer, bare_home: Path) 
         assert "wr0ng" not in str(refused.value)
 
 
+def test_passphrase_opens_the_key_for_jump_hosts_too(server: SSHServer, bare_home: Path) -> None:
+    key = bare_home / "key"
+    key.write_bytes(server.key.read_bytes())
+    key.chmod(0o600)
+    subprocess.run(["ssh-keygen", "-q", "-p", "-f", str(key), "-N", "p4ssphrase"], check=True, capture_output=True)
+    url = server.url(key=str(key), jump=f"root@127.0.0.1:{server.port}")
+    assert said_by(url, "p4ssphrase") == "in"
+
+
+def test_password_is_not_shown_to_a_jump_host(bare_home: Path) -> None:
+    with letting_in("password") as jump, letting_in("password") as far:
+        password_url(jump, bare_home)
+        url = f"{password_url(far, bare_home)}&jump=jane@127.0.0.1:{jump.port}"
+        with (bare_home / "known_hosts").open("a", encoding="utf-8") as known:
+            known.write(f"[127.0.0.1]:{jump.port} {jump.host_key.get_name()} {jump.host_key.get_base64()}\n")
+        with pytest.raises(HostError, match=rf"may not log in to \[127\.0\.0\.1\]:{jump.port}"):
+            said_by(url, PASSWORD)
+        assert jump.seen == far.seen == []
+
+
+@pytest.mark.parametrize("answer", [b"", b"\0\0\0\x01\x05"], ids=["hangs up", "is locked"])
+def test_agent_that_gives_no_keys_is_passed_over(
+    bare_home: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes
+) -> None:
+    with socket.socket(socket.AF_UNIX) as listener, letting_in("password") as server:
+        listener.bind(str(bare_home / "agent"))
+        listener.listen()
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(bare_home / "agent"))
+        agent = threading.Thread(target=answer_once, args=(listener, answer))
+        agent.start()
+        assert said_by(password_url(server, bare_home), PASSWORD) == "in"
+        agent.join()
+
+
+def answer_once(listener: socket.socket, answer: bytes) -> None:
+    with listener.accept()[0] as stream:
+        stream.recv(100)
+        stream.sendall(answer)
+
+
 def test_key_that_is_not_taken_is_named(server: SSHServer, bare_home: Path) -> None:
     key = bare_home / "other"
     subprocess.run(["ssh-keygen", "-q", "-t", "ecdsa", "-N", "", "-f", str(key)], check=True)
@@ -138,7 +180,11 @@ def test_jump_host_that_leads_nowhere_is_said(server: SSHServer) -> None:
 
 @pytest.mark.parametrize(
     ("url", "said"),
-    [("ssh://jane@127.0.0.1:1", "no SSH server can be reached"), ("ssh://jane@no-such-host.invalid", "is not known")],
+    [
+        ("ssh://jane@127.0.0.1:1", "no SSH server can be reached"),
+        ("ssh://jane@no-such-host.invalid", "is not known"),
+        (f"ssh://jane@{'a' * 64}.invalid", "is not known"),
+    ],
 )
 def test_machine_that_cannot_be_reached_is_said(url: str, said: str) -> None:
     with pytest.raises(HostError, match=said):

@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,30 @@ def test_program_that_takes_too_long_is_ended(shell: SSHShell, timeout: float, s
     eventually(lambda: subprocess.run(look, check=False, capture_output=True).returncode == 1)
 
 
+def test_program_that_closes_its_output_is_waited_for_and_held_to_its_time(shell: SSHShell) -> None:
+    command = Command(arguments=["sh", "-c", 'exec >&- 2>&-; sleep "$0"; exit 3', "0.5"])
+    assert ended(shell, command) == (3, b"", b"")
+    with pytest.raises(HostError, match="has not ended within 1 s"):
+        ended(shell, replace(command, arguments=[*command.arguments[:3], "30"], timeout=1))
+
+
+def test_greeting_of_a_login_shell_is_no_obstacle(tmp_path: Path) -> None:
+    greeting = tmp_path / "greeting"
+    greeting.write_text(
+        '#!/bin/sh\nprintf "welcome\\n86\\n" >&2\nexec /bin/sh -c "$SSH_ORIGINAL_COMMAND"\n', encoding="utf-8"
+    )
+    greeting.chmod(0o755)
+    with (
+        serving(tmp_path, more=f"ForceCommand {greeting}") as server,
+        closing(open_shell(HostAddress(url=server.url()))) as shell,
+    ):
+        command = Command(arguments=["sh", "-c", "echo wrong >&2"])
+        assert ended(shell, command) == (0, b"", b"welcome\n86\nwrong\n")
+        with pytest.raises(HostError, match="was ended"):
+            ended(shell, Command(arguments=["sleep", "86"], timeout=1))
+        eventually(lambda: not any("sleep" in line for line in server.programs()))
+
+
 def test_stream_carries_both_ways_and_ends_with_its_input(shell: SSHShell) -> None:
     with closing(shell.open(Command(arguments=["cat"]))) as stream:
         stream.settimeout(20)
@@ -96,13 +121,14 @@ def test_stream_carries_both_ways_and_ends_with_its_input(shell: SSHShell) -> No
         assert stream.recv(100) == b""
 
 
-def test_stream_that_is_closed_ends_its_program(shell: SSHShell) -> None:
-    stream = shell.open(Command(arguments=["sh", "-c", "cat; echo ended > /tmp/nothing-to-see; exec cat 86123"]))
+def test_stream_that_is_closed_ends_its_program(server: SSHServer, shell: SSHShell) -> None:
+    mark = f"86123{os.getpid()}"
+    stream = shell.open(Command(arguments=["sh", "-c", 'echo begun; exec cat - "$0"', mark]))
+    stream.settimeout(60)
+    assert stream.recv(100) == b"begun\n"
+    eventually(lambda: any(mark in line for line in server.programs()))
     stream.close()
-    with closing(shell.open(Command(arguments=["cat"]))) as other:
-        other.settimeout(20)
-        other.sendall(b"still here")
-        assert other.recv(100) == b"still here"
+    eventually(lambda: not any(mark in line for line in server.programs()))
 
 
 @pytest.fixture
