@@ -10,9 +10,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from time import monotonic, sleep
+from types import SimpleNamespace
 
 import pytest
 
+from agent.engine import stream_pair
 from agent.engine.shell import Command
 from agent.errors import HostError
 from tests.windows.winrm.conftest import Machine, OpenMachine
@@ -169,7 +171,7 @@ def test_closing_the_stream_ends_the_program(machine: Machine) -> None:
 
 
 def test_streams_need_no_poll_which_windows_has_not(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(select, "poll")
+    monkeypatch.setattr(stream_pair, "select", SimpleNamespace(select=select.select))
     test_opened_program_answers_and_half_close_ends_its_input(machine)
     test_closing_the_stream_ends_the_program(machine)
 
