@@ -92,7 +92,7 @@ def test_arguments_target_and_other_dockerfile_reach_the_build(
 
 def test_memory_limit_reaches_the_instruction(engine_host: ContainerHost, context: Path) -> None:
     with (context / "Dockerfile").open("a", encoding="utf-8") as dockerfile:
-        dockerfile.write("RUN cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max; true\n")
+        dockerfile.write("RUN cd /sys/fs/cgroup; cat memory/memory.limit_in_bytes memory.max 2>/dev/null; true\n")
     lines: list[str] = []
     engine_host.build(BuildRequest(context=context, tags=(), memory=64 * 1024 * 1024), lines.append)
     assert str(64 * 1024 * 1024) in lines
