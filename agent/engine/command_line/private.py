@@ -56,7 +56,7 @@ def _write(shell: Shell, folder: str, logins: Mapping[str, Credentials]) -> None
 def _log_in(docker: DockerProgram, folder: str, logins: Mapping[str, Credentials]) -> None:
     for registry, credentials in logins.items():
         arguments = ["login", f"--username={credentials.username}", "--password-stdin", registry]
-        ended = docker.run(arguments, configuration=folder, given=[credentials.password.encode()])
+        ended = docker.run_surely(arguments, configuration=folder, given=[credentials.password.encode()])
         if ended.status:
             raise registry_refusal("log in to", registry, ended.said)
 

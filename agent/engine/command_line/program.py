@@ -86,15 +86,20 @@ class DockerProgram:
         return self._reached(run_once(self._shell, command))
 
     def run_surely(
-        self, arguments: Sequence[str], *, configuration: str = "", timeout: float = CALL_SECONDS
+        self,
+        arguments: Sequence[str],
+        *,
+        configuration: str = "",
+        given: Sequence[bytes] | None = None,
+        timeout: float = CALL_SECONDS,
     ) -> Ended:
         """The same for what does no harm when it is done twice: once more if the connection is lost meanwhile."""
         try:
-            return self.run(arguments, configuration=configuration, timeout=timeout)
+            return self.run(arguments, configuration=configuration, given=given, timeout=timeout)
         except HostError as error:
             if not is_lost(error):
                 raise
-            return self.run(arguments, configuration=configuration, timeout=timeout)
+            return self.run(arguments, configuration=configuration, given=given, timeout=timeout)
 
     def stream(
         self,

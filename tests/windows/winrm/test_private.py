@@ -17,7 +17,7 @@ from tests.winrm import soap
 from tests.winrm.settings import Mishap
 
 _DOCKER = """#!/bin/sh
-mkdir "${1#--config=}" && cat > "${1#--config=}/config.json"
+mkdir -p "${1#--config=}" && cat > "${1#--config=}/config.json"
 """
 
 
@@ -45,6 +45,23 @@ def test_login_is_removed_though_something_goes_wrong_with_that(machine: Machine
         assert [path.read_bytes() for path in _logins(machine)] == [b"hunter2"]
         machine.server.order(mishap)
     assert _logins(machine) == []
+    assert machine.server.happened == 1
+
+
+@pytest.mark.parametrize(
+    "mishap",
+    [
+        Mishap(kind="drop", action="Send"),
+        Mishap(kind="lose", action="Send"),
+        Mishap(kind="gone", action="Send", code=soap.NO_SUCH_SHELL),
+        Mishap(kind="gone", action="Receive", nth=1, code=soap.ABORTED),
+    ],
+    ids=lambda mishap: f"{mishap.kind}-{mishap.action}",
+)
+def test_login_is_given_again_if_it_is_lost(machine: Machine, mishap: Mishap) -> None:
+    machine.server.order(mishap)
+    with _logged_in(machine):
+        assert [path.read_bytes() for path in _logins(machine)] == [b"hunter2"]
     assert machine.server.happened == 1
 
 
