@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, get_args
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, unquote
 
-from agent.documents import closest
+from agent.engine.host_url import Engine, engine_of, read_options, split_url
 from agent.errors import InputError
 from agent.host import HostAddress
 from agent.user import expanded, user_name
-
-Engine = Literal["auto", "api", "cli"]
 
 SSH_PORT = 22
 _OPTIONS = ("engine", "jump", "key", "known-hosts", "socket", "address")
@@ -65,38 +62,23 @@ def read(address: HostAddress) -> Target:
     InputError for what cannot be meant. Without a user it is the one who runs this.
     """
     url = address.url
-    parts = _split(url)
+    parts = split_url(url)
     if parts.password is not None:
         raise InputError("an ssh:// URL holds no password; give it by --host-password-file")
     if parts.scheme != "ssh" or not parts.hostname or parts.path not in ("", "/") or parts.fragment:
         raise InputError(f"{url}: a machine is given as ssh://user@host or ssh://user@host:2222")
-    options = dict(parse_qsl(parts.query, keep_blank_values=True))
-    for name in options:
-        if name not in _OPTIONS:
-            raise InputError(f"{url}: there is no option '{name}'{closest(name, _OPTIONS)}")
-    engine = options.get("engine", "auto")
-    if engine not in get_args(Engine):
-        raise InputError(f"{url}: engine is auto, api or cli, not '{engine}'")
+    options = read_options(url, parts.query, _OPTIONS)
     return Target(
         url=url,
         login=_login(url, parts),
         address=options.get("address", parts.hostname),
         password=address.password,
-        jumps=tuple(_login(url, _split(f"ssh://{jump}")) for jump in options.get("jump", "").split(",") if jump),
-        engine=engine,  # type: ignore[arg-type]
+        jumps=tuple(_login(url, split_url(f"ssh://{jump}")) for jump in options.get("jump", "").split(",") if jump),
+        engine=engine_of(url, options),
         key=_file(url, "key", options.get("key", "")),
         known_hosts=_path(options.get("known-hosts", "")),
         socket=options.get("socket", ""),
     )
-
-
-def _split(url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError as error:
-        raise InputError(f"{url}: {error}") from error
-    return parts
 
 
 def _login(url: str, parts: SplitResult) -> Login:
