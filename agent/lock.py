@@ -92,7 +92,7 @@ try:
     import fcntl
 
     def _lock_now(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # type: ignore[attr-defined, unused-ignore]
 
 except ImportError:  # Windows
 

@@ -132,7 +132,7 @@ def _fits_in_memory(size: int) -> bool:
     except OSError:
         return False
     available = next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), 0)
-    return MEMORY.is_mount() and min(free, available) > 4 * size
+    return os.path.ismount(MEMORY) and min(free, available) > 4 * size
 
 
 _UNUSABLE = {

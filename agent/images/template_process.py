@@ -116,9 +116,9 @@ def _limit() -> None:
     with suppress(ImportError, ValueError, OSError):
         import resource
 
-        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-        resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))  # type: ignore[attr-defined, unused-ignore]
+        resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))  # type: ignore[attr-defined, unused-ignore]
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # type: ignore[attr-defined, unused-ignore]
 
 
 if __name__ == "__main__":

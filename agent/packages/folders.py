@@ -105,7 +105,7 @@ class DescriptorFolder:
         os.rename(name, name, src_dir_fd=self._descriptor, dst_dir_fd=into._descriptor)
 
     def open_to_all(self) -> None:
-        os.fchmod(self._descriptor, FOLDER_MODE)
+        os.chmod(self._descriptor, FOLDER_MODE)  # noqa: PTH101  a descriptor is no path
 
     def close(self) -> None:
         os.close(self._descriptor)

@@ -20,6 +20,7 @@ from agent.scripts.kit import Kit, kit
 from agent.scripts.script import INTERPRETERS, Script
 
 _LONGEST_LINE = 1024 * 1024
+_KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 _AFTERWARDS = 2.0
 """Seconds in which the last output must come, once the script has ended; a service that it started may go on."""
 
@@ -134,7 +135,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
         while family := _family(process.pid):
             for member in (process.pid, *family):
                 with suppress(ProcessLookupError, PermissionError):
-                    os.kill(member, signal.SIGKILL)
+                    os.kill(member, _KILL)
             time.sleep(0.01)
     else:
         subprocess.run(["taskkill", "/T", "/F", "/PID", str(process.pid)], capture_output=True, check=False)

@@ -136,11 +136,11 @@ class Doorway:
 def most_connections() -> int:
     """How many there may be at a time, by what this process may have open."""
     try:
-        import resource
+        from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit  # type: ignore[attr-defined, unused-ignore]
     except ImportError:  # Windows has no such limit
         return CONNECTIONS
-    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    if allowed == resource.RLIM_INFINITY:
+    allowed: int = getrlimit(RLIMIT_NOFILE)[0]
+    if allowed == RLIM_INFINITY:
         return CONNECTIONS
     return max(FEWEST, min(CONNECTIONS, allowed - DESCRIPTORS_FOR_OURSELVES))
 

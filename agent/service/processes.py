@@ -17,6 +17,7 @@ from pathlib import Path
 _PROC = Path("/proc")
 _SET_CHILD_SUBREAPER = 36
 _POLL_SECONDS = 0.05
+_KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 
 MARK = "DOCKWRIGHT_PUSHED"
 """The environment variable that every process of a deployment inherits; its value is the deployment's folder."""
@@ -70,7 +71,7 @@ def end_descendants(spared: Callable[[int], bool], seconds: float) -> None:
         for process in left:
             if time.monotonic() > deadline or not spared(process):
                 with suppress(ProcessLookupError, PermissionError):
-                    os.kill(process, signal.SIGKILL)
+                    os.kill(process, _KILL)
         time.sleep(_POLL_SECONDS)
 
 
@@ -79,7 +80,7 @@ def kill_marked(mark: str, spared: Callable[[int], bool]) -> None:
     while left := [process for process in marked(mark) if not spared(process)]:
         for process in left:
             with suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
+                os.kill(process, _KILL)
         time.sleep(_POLL_SECONDS / 10)
 
 

@@ -47,7 +47,7 @@ def _ask(transport: Transport, answered: threading.Event) -> None:
 def _quiet_seconds(stream: socket.socket) -> float:
     """Without an end where the system does not tell."""
     try:
-        information = stream.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _LAST_RECEIVED.size)
+        information = stream.getsockopt(socket.IPPROTO_TCP, getattr(socket, "TCP_INFO"), _LAST_RECEIVED.size)  # noqa: B009
         return float(_LAST_RECEIVED.unpack(information)[0]) / 1000
     except (OSError, AttributeError, struct.error):
         return float("inf")

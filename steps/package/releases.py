@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -23,9 +23,11 @@ from agent.errors import InputError, SlotBusyError, StorageError
 from agent.lock import try_lock
 
 try:
-    from _winapi import CreateJunction  # type: ignore[attr-defined, unused-ignore]
-except ImportError:
-    CreateJunction = None
+    import _winapi
+except ImportError:  # where links need no rights
+    _create_junction: Callable[[str, str], None] | None = None
+else:
+    _create_junction = getattr(_winapi, "CreateJunction", None)
 
 _CURRENT = "current"
 _MARKER = ".making"
@@ -57,11 +59,11 @@ class Releases:
     def switch(self, release: Path) -> None:
         """Let `current` lead to the release, at one stroke (in Windows, at two)."""
         beside = self.root / f".{_CURRENT}-{uuid.uuid4().hex}"
-        if CreateJunction is None:
+        if _create_junction is None:
             beside.symlink_to(Path("releases", release.name), target_is_directory=True)
             beside.replace(self.link)
             return
-        CreateJunction(str(release), str(beside))
+        _create_junction(str(release), str(beside))
         if os.path.lexists(self.link):
             self.link.rmdir()
         beside.rename(self.link)
@@ -72,7 +74,7 @@ class Releases:
             return
         if before is not None:
             self.switch(before)
-        elif CreateJunction is None:
+        elif _create_junction is None:
             self.link.unlink()
         else:
             self.link.rmdir()

@@ -7,18 +7,20 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from types import SimpleNamespace
 
 import pytest
 
-from agent.engine.stream_pair import End, is_readable, stream_pair
+from agent.engine import stream_pair
+from agent.engine.stream_pair import End, is_readable
 from tests.patience import PATIENCE
 
 
 @pytest.fixture(params=["poll", "no poll"])
 def ends(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[End, End]]:
     if request.param == "no poll":
-        monkeypatch.delattr(select, "poll")
-    near, far = stream_pair()
+        monkeypatch.setattr(stream_pair, "select", SimpleNamespace(select=select.select))
+    near, far = stream_pair.stream_pair()
     with closing(near), closing(far):
         yield near, far
 
