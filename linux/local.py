@@ -7,8 +7,8 @@ import socket
 import sys
 from functools import partial
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
+from agent.engine.host_url import read_options, split_url
 from agent.errors import HostError, InputError
 from agent.host import ContainerHost, HostAddress
 
@@ -26,11 +26,13 @@ def connect(host: HostAddress) -> ContainerHost:
     from agent.engine.client import open_client
 
     url = host.url
-    parts = urlsplit(url)
-    if parts.scheme != "unix" or parts.netloc:
+    parts = split_url(url)
+    if parts.scheme != "unix" or parts.netloc or parts.fragment:
         raise InputError(f"{url}: a local engine is given as unix:///path/to/docker.sock")
+    if not at_home():
+        raise HostError(f"{url}: sockets of engines are not on Windows; the engine here is npipe://")
     path = parts.path or usual_socket()
-    address = parse_qs(parts.query).get("address", ["127.0.0.1"])[-1]
+    address = read_options(url, parts.query, ("address",)).get("address", "127.0.0.1")
     where = f"unix://{path}"
     return EngineHost(open_client(partial(open_socket, path), where=where), where, address)
 
@@ -42,7 +44,7 @@ def at_home() -> bool:
 
 def open_socket(path: str, seconds: float) -> socket.socket:
     """A connected stream to the socket at `path`."""
-    stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    stream = socket.socket(getattr(socket, "AF_UNIX"), socket.SOCK_STREAM)  # noqa: B009  Windows has none
     try:
         stream.settimeout(seconds)
         stream.connect(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,7 +55,25 @@ def test_rootless_engine_is_found_where_there_is_no_other(rootless: Path) -> Non
     assert usual_socket(default=str(rootless.parent)) == str(rootless.parent)
 
 
-@pytest.mark.parametrize("url", ["tcp://x", "unix://host/x", "docker.sock", "ssh://unix:///x"])
+@pytest.mark.parametrize("url", ["tcp://x", "unix://host/x", "docker.sock", "ssh://unix:///x", "unix:///x#y"])
 def test_other_urls_are_refused(url: str) -> None:
     with pytest.raises(InputError, match="unix:///path/to/docker"):
         connect(HostAddress(url=url))
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("unix:///x?adress=10.0.0.5", "there is no option 'adress'; did you mean 'address'"),
+        ("unix://[x", "Invalid IPv6 URL"),
+    ],
+)
+def test_what_cannot_be_meant_is_said(url: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        connect(HostAddress(url=url))
+
+
+def test_socket_is_refused_on_windows_with_what_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    with pytest.raises(HostError, match="the engine here is npipe://"):
+        connect(HostAddress(url="unix://"))
