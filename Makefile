@@ -25,7 +25,7 @@ demo-stop: environment
 	@$(PYTHON) -m linux.demo stop --state $(STATE)
 
 test: check
-	$(PYTHON) -m pytest -q -n 2 --dist loadgroup
+	$(PYTHON) -m pytest -q -n 3 --dist loadfile
 
 check: environment
 	.venv/bin/ruff format --check .

@@ -8,8 +8,11 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +38,8 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 FORCE = {"force": "1", "v": "1"}
 ENGINES = {"sandbox", "peer", "real_peer"}
 """The fixtures by which a test comes to the real engine."""
+SHARED = pytest.StashKey[Path]()
+"""The sandbox that keeps an engine for all processes."""
 
 
 def pytest_configure() -> None:
@@ -43,15 +48,24 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Where several processes share the tests, the one that shares them out starts what is missing, and ends it."""
+    if session.config.getoption("numprocesses", None):
+        session.config.stash[SHARED] = state = Path(tempfile.mkdtemp(prefix="dockwright-tests-"))
+        with suppress(DockwrightError):  # each process will say so by itself
+            up(state, base_image=f"dockwright-test-{uuid4().hex[:10]}/base:1", say=lambda _line: None)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if SHARED in session.config.stash:
+        down(session.config.stash[SHARED], say=lambda _line: None)
+        shutil.rmtree(session.config.stash[SHARED])
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where several processes share the tests, one gets all that need the engine, so that there is one sandbox; the
-    others of a file stay together, with what they stand on."""
     for item in items:
-        fixtures = getattr(item, "fixturenames", ())
-        if "sandbox" in fixtures:
+        if "sandbox" in getattr(item, "fixturenames", ()):
             item.add_marker("system")
-        item.add_marker(pytest.mark.xdist_group("engine" if ENGINES.intersection(fixtures) else item.path.name))
 
 
 @dataclass(frozen=True, kw_only=True)
