@@ -159,9 +159,9 @@ def _dial(where: str, login: Login, silent: float) -> socket.socket:
             f"{where}: no SSH server can be reached at {login.host} port {login.port} ({error.strerror or error}); "
             "see that the machine is up, and its name and port"
         ) from error
-    with suppress(OSError):
+    with suppress(OSError, AttributeError):  # not every system has the last one
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(silent * 1000))
+        stream.setsockopt(socket.IPPROTO_TCP, getattr(socket, "TCP_USER_TIMEOUT"), int(silent * 1000))  # noqa: B009
     return stream
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import select
 import threading
 from collections.abc import Iterable
 from time import monotonic
@@ -11,6 +10,7 @@ from time import monotonic
 from paramiko import Channel
 
 from agent.engine.shell import ByteSink, Command
+from agent.engine.stream_pair import is_readable
 from agent.errors import HostError
 from linux.ssh.connection import raise_lost
 
@@ -41,13 +41,12 @@ class Running:
         """Pass on what it prints until it has ended. HostError if that takes too long, or the way is lost."""
         self._feeder.start()
         began = last_word = monotonic()
-        poll = select.poll()
-        poll.register(self._channel.fileno(), select.POLLIN)
+        readable = self._channel.fileno()
         while not self._is_over():
             if self._channel.eof_received:
                 self._channel.status_event.wait(self._patience(began))
             else:
-                poll.poll(self._patience(began) * 1000)
+                is_readable(readable, self._patience(began))
             if self._passed_on():
                 last_word = monotonic()
             self._check(began, max(last_word, self._feeder.last_sent))
