@@ -4,6 +4,7 @@ SHELL := /bin/sh
 PYTHON := .venv/bin/python
 STATE := .demo
 CASES ?=
+ON_WINDOWS := agent steps windows linux/ssh linux/local.py linux/install.py
 
 .PHONY: help demo demo-stop test check bench conformance clean
 
@@ -31,6 +32,7 @@ check: environment
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
+	.venv/bin/mypy --platform win32 --cache-dir .mypy_cache/win32 $(ON_WINDOWS)
 	.venv/bin/lint-imports
 
 bench: environment
