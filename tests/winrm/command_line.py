@@ -83,7 +83,7 @@ def _redirected(line: str) -> tuple[str, str, str]:
                 raise ValueError("The syntax of the command is incorrect.")
             files[character] = found[1].strip('"')
             position = found.end()
-        elif character in "&|()" and not quoted:
+        elif character in "&|" and not quoted:
             raise ValueError(f"{character} was unexpected at this time.")
         else:
             quoted ^= character == '"'

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -25,15 +27,31 @@ def test_program_gets_the_arguments_that_were_meant(arguments: list[str]) -> Non
     ("argument", "written"),
     [
         ("--format={{json .}}", '"--format={{json .}}"'),
-        ("C:\\Temp\\x", "C:\\Temp\\x"),
+        ("C:\\Temp\\x", '"C:\\Temp\\x"'),
         ("C:\\Temp\\", '"C:\\Temp\\\\"'),
+        ("a*", '"a*"'),
         ("a&b", '"a&b"'),
+        ("100%", '"100%"'),
         ("%PATH%", '^"^%PATH^%^"'),
-        ('a"b', '^"a\\^"b^"'),
+        ('a"b', '"a\\"b"'),
+        ('a"&"b', '^"a\\^"^&\\^"b^"'),
     ],
 )
 def test_only_what_needs_protection_gets_it(argument: str, written: str) -> None:
     assert command_line(["docker", argument]) == ("docker", written)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["version", "--format={{json .Server}}"],
+        ["create", '--health-cmd=test -f "a b"', "--label=a=b & c | d", "app", "sh", "-c", "exit 1; echo <x>"],
+        ["build", "--build-arg=RATE=100%", "--build-arg=DIR=C:\\Temp\\x", "--label=~#*?[a]{b,c}'", "-"],
+    ],
+)
+def test_a_posix_shell_reads_the_same(arguments: list[str]) -> None:
+    program, rest = command_line(["docker", *arguments])
+    assert shlex.split(f"{program} {rest}") == ["docker", *arguments]
 
 
 @pytest.mark.parametrize("argument", ["a\nb", "a\rb", "a\0b", "a\x1bb", "a\ud800b"])
