@@ -110,15 +110,18 @@ class Connection:
                 raise Lost("the machine did not do it in time", unheard=False) from fault
             raise
 
-    def ask_once(self, envelope: bytes) -> bool:
-        """For tidying up: whether it was done, or there was nothing left to be done."""
+    def ask_once(self, envelope: bytes, *, over: bool = False) -> bool:
+        """For tidying up: whether it was done, or there was nothing left to be done.
+
+        Of what is `over` by itself a machine may know nothing any more, and say so in its own way.
+        """
         try:
             with self.wire() as wire:
                 wire.ask(envelope, 5)
         except (Lost, TooLarge, HostError):
             return False
         except Fault as fault:
-            return fault.code in failures.GONE
+            return over or fault.code in failures.UNKNOWN
         return True
 
     @property

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from uuid import uuid4
 from xml.sax.saxutils import escape, quoteattr
 
+from windows.winrm import failures
+
 OPERATION_SECONDS = 20
 """How long the machine may hold a request before it says that there is nothing yet."""
 
@@ -115,18 +117,19 @@ def get_configuration() -> bytes:
 
 
 def read_shell_id(answer: bytes) -> str:
-    """ValueError, here and below, for an answer that is none."""
+    """ValueError, here and below, for an answer that is none. Some servers give a selector, some the shell itself."""
     for element in _parsed(answer).iter():
-        if element.get("Name") == "ShellId" and element.text:
-            return element.text
+        named = element.get("Name") == "ShellId" or element.tag == f"{{{_SHELL}}}ShellId"
+        if named and element.text and element.text.strip():
+            return element.text.strip()
     raise ValueError("a new shell without an id")
 
 
 def read_command_id(answer: bytes) -> str:
     found = _parsed(answer).find(f".//{{{_SHELL}}}CommandId")
-    if found is None or not found.text:
+    if found is None or not (found.text or "").strip():
         raise ValueError("a new command without an id")
-    return found.text
+    return (found.text or "").strip()
 
 
 def read_received(answer: bytes) -> Received:
@@ -152,7 +155,10 @@ def read_envelope_kb(answer: bytes) -> int:
 
 
 def read_fault(answer: bytes) -> tuple[int, str] | None:
-    """The code (0 where none is given) and the reason, on one line; None for what is no SOAP fault."""
+    """The code and the reason, on one line; None for what is no SOAP fault.
+
+    Where no number is given, the code is that of Windows for the fault's subcode, or 0.
+    """
     try:
         fault = _parsed(answer).find(f".//{{{_SOAP}}}Fault")
     except ValueError:
@@ -160,11 +166,17 @@ def read_fault(answer: bytes) -> tuple[int, str] | None:
     if fault is None:
         return None
     detail = fault.find(f".//{{{_FAULT}}}WSManFault")
-    code = detail.get("Code", "0") if detail is not None else "0"
+    code = detail.get("Code", "") if detail is not None else ""
     message = detail.find(f"{{{_FAULT}}}Message") if detail is not None else None
     reason = fault.find(f".//{{{_SOAP}}}Text")
-    text = " ".join("".join((message if message is not None else reason or fault).itertext()).split())
-    return (int(code) & 0xFFFFFFFF if code.lstrip("-").isdigit() else 0), text
+    said = next(each for each in (message, reason, fault) if each is not None)
+    text = " ".join("".join(said.itertext()).split())
+    return (int(code) & 0xFFFFFFFF if re.fullmatch("-?[0-9]{1,10}", code) else _code_by_name(fault)), text
+
+
+def _code_by_name(fault: ET.Element) -> int:
+    name = fault.findtext(f".//{{{_SOAP}}}Subcode/{{{_SOAP}}}Value", "")
+    return failures.BY_NAME.get(name.rpartition(":")[2].strip(), 0)
 
 
 def _parsed(answer: bytes) -> ET.Element:

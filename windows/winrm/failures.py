@@ -20,21 +20,58 @@ BUSY = 170
 BROKEN_PIPE = 109
 ABORTED = 995
 PENDING = 1359
-CONCURRENCY = 2150859113
+CONCURRENCY = 2150858802
+RECEIVING = 2150859047
 TOO_MANY_SHELLS = 2150859173
 TOO_MANY_OPERATIONS = 2150859174
 LINE_TOO_LONG = 206
 ACCESS_DENIED = 5
+NO_SHELLS_ALLOWED = 2150859180
+ENVELOPE_LIMIT = 2150858825
 
-GONE = (NO_SUCH_SHELL, ABORTED)
+GONE = (
+    NO_SUCH_SHELL,
+    ABORTED,
+    1223,  # cancelled
+    2147943418,  # the user's registry is unloaded: no shell of before can be used
+    2150859087,  # the command is closed
+    2150859204,  # the shell is disconnected
+    2150859212,  # the command is terminated
+    2150859230,  # the stream is disconnected
+)
 """The shell, or the command in it, is not there any more."""
+
+UNKNOWN = (*GONE, 87, 2147942487, 2150858810, 2150858813)
+"""As an answer about one command: there is none with that id. Windows says it of any parameter or selector."""
+
+FULL = (TOO_MANY_OPERATIONS, 2150858815, 2150859239, 2150859240, 2150859241)
+"""One of the quotas for commands is used up: the shell's own, which another shell may have left, or the user's."""
+
+TOO_LARGE = (ENVELOPE_LIMIT, 2150858790, 2150858805, 2150858823, 2150858824)
+"""What HTTP 413 says, too."""
 
 NOT_YET = (NO_OUTPUT_YET, SLOW_PROVIDER)
 """The machine's time for a request was over; what it was asked for may still come."""
 
+BY_NAME = {
+    "TimedOut": NO_OUTPUT_YET,
+    "InvalidSelectors": NO_SUCH_SHELL,
+    "Concurrency": CONCURRENCY,
+    "QuotaLimit": TOO_MANY_OPERATIONS,
+    "AccessDenied": ACCESS_DENIED,
+    "EncodingLimit": ENVELOPE_LIMIT,
+}
+"""The subcodes of WS-Management (DSP0226), for servers that give no number of Windows."""
+
+_MANY_SHELLS = "the user has as many shells open there as MaxShellsPerUser allows; end some, or raise it"
+_MUCH_GOING_ON = "the user has more going on there than its quotas allow; try again later, or raise them"
+_MANY_USERS = "as many users have shells open there as MaxConcurrentUsers allows; try again later, or raise it"
 _ADVICE = {
-    TOO_MANY_SHELLS: "the user has as many shells open there as MaxShellsPerUser allows; end some, or raise it",
-    TOO_MANY_OPERATIONS: "the user has more going on there than its quotas allow; try again later, or raise them",
+    **dict.fromkeys(FULL, _MUCH_GOING_ON),
+    **dict.fromkeys((TOO_MANY_SHELLS, 2150859236, 2150859238), _MANY_SHELLS),
+    **dict.fromkeys((2150859179, 2150859237), _MANY_USERS),
+    NO_SHELLS_ALLOWED: "remote shells are off there; run there: winrm set winrm/config/winrs "
+    "'@{AllowRemoteShellAccess=\"true\"}'",
     ACCESS_DENIED: "the user may not do that; make it an administrator there, or a member of Remote Management Users",
     LINE_TOO_LONG: "the command line is too long for Windows",
 }

@@ -23,13 +23,19 @@ NOTHING = Received(output=b"", error=b"", exit_code=None)
 _ATTEMPTS = 3
 _ENDED = "the machine has ended its shell; it may have restarted"
 _FINISHED = (failures.BROKEN_PIPE, *failures.GONE)
-_STILL_ASKED = (failures.PENDING, failures.CONCURRENCY)
+_STILL_ASKED = (failures.PENDING, failures.CONCURRENCY, failures.RECEIVING)
+_SOONEST, _LATEST = 0.02, 0.5
+"""Seconds between requests for output, where the machine does not wait for any."""
 
 
 def start(connection: Connection, shells: Shells, command: Command) -> RemoteProcess:
-    """The program, running once. HostError if it cannot be started, or if nobody can say whether it was."""
+    """The program, running once. HostError if it cannot be started, or if nobody can say whether it was.
+
+    A shell that takes no more commands is left for another.
+    """
     what = " ".join(command.arguments[:2])
     line = command_line(command.arguments)
+    full: Fault | None = None
     for _ in range(_ATTEMPTS):
         try:
             shell = shells.take(command.environment)
@@ -43,10 +49,17 @@ def start(connection: Connection, shells: Shells, command: Command) -> RemotePro
         try:
             if process.begin(line):
                 return process
+        except Fault as fault:
+            full = fault
+            if not shells.turn_away(shell):
+                break
+            continue
         except BaseException:
             shells.give_back(shell)
             raise
-        shells.forget(shell)
+        shells.delete(shell)
+    if full is not None:
+        raise failures.explained(connection.target, f"run '{what}'", full.code, str(full)) from full
     raise HostError(f"{connection.target.url}: cannot run '{what}': the machine ends every shell at once")
 
 
@@ -63,7 +76,9 @@ class RemoteProcess:
         self._what = what
         self._id = envelopes.new_id()
         self._early: Received | None = None
+        self._pause = _SOONEST
         self._lock = threading.Lock()
+        self._finished = False
         self._ended = False
 
     @property
@@ -75,7 +90,7 @@ class RemoteProcess:
         return self._connection.target.url
 
     def begin(self, line: tuple[str, str]) -> bool:
-        """False if the shell was gone before anything was started in it.
+        """False if the shell was gone before anything was started in it. Fault if it has no room for more.
 
         A request whose answer is lost may have been heard. Where the machine takes our ids, asking for the
         command's output tells; elsewhere the shell is deleted, and what may run there ends with it.
@@ -84,10 +99,14 @@ class RemoteProcess:
         for _ in range(_ATTEMPTS):
             try:
                 envelope = envelopes.command(self._shell.id, self._id, line)
-                self._id = envelopes.read_command_id(self._connection.make(envelope))
+                given = envelopes.read_command_id(self._connection.make(envelope))
+                self._shells.used(self._shell, honours_ids=given.upper() == self._id)
+                self._id = given
             except Fault as fault:
                 if fault.code in failures.GONE and not unsure:
                     return False
+                if fault.code in failures.FULL and not unsure:
+                    raise
                 if fault.code in failures.GONE:
                     raise self._unsure(_ENDED) from ConnectionAbortedError(str(fault))
                 raise failures.explained(self._connection.target, self.doing, fault.code, str(fault)) from fault
@@ -109,6 +128,17 @@ class RemoteProcess:
             early, self._early = self._early, None
             return early
         whole = max(1, math.ceil(min(seconds, envelopes.OPERATION_SECONDS)))
+        asked = monotonic()
+        received = self._received(whole)
+        self._finished = received.exit_code is not None
+        if received.output or received.error:
+            self._pause = _SOONEST
+        elif not self._finished and monotonic() - asked < _SOONEST + self._pause:
+            sleep(self._pause)
+            self._pause = min(self._pause * 1.5, _LATEST)
+        return received
+
+    def _received(self, whole: int) -> Received:
         message_id, deadline = envelopes.new_id(), monotonic() + PATIENCE
         while True:
             envelope = envelopes.receive(self._shell.id, self._id, message_id, whole)
@@ -162,7 +192,7 @@ class RemoteProcess:
 
     def _end(self) -> None:
         envelope = envelopes.terminate(self._shell.id, self._id)
-        if self._connection.ask_once(envelope) or self._connection.ask_once(envelope):
+        if any(self._connection.ask_once(envelope, over=self._finished) for _ in range(2)):
             self._shells.give_back(self._shell)
         else:
             self._shells.delete(self._shell)
@@ -200,7 +230,7 @@ class RemoteProcess:
         try:
             self._early = envelopes.read_received(self._connection.ask(envelope, repeatable=True, seconds=1))
         except Fault as fault:
-            if fault.code in failures.GONE:
+            if fault.code in failures.UNKNOWN:
                 return False
             if fault.code not in (*failures.NOT_YET, *_STILL_ASKED):
                 raise failures.explained(self._connection.target, self.doing, fault.code, str(fault)) from fault

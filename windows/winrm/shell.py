@@ -91,7 +91,7 @@ class WinRMShell:
             or not re.search(rf"""['"«„]{re.escape(program)}['"»“]""", said.error)
         ):
             return False
-        if "is not recognized as an internal or external command" in said.error:
+        if program == "where" or "is not recognized as an internal or external command" in said.error:
             return True
         where = Command(arguments=("where", program), timeout=30)
         return self.run(where, _nowhere, _nowhere) != 0

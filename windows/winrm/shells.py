@@ -22,11 +22,12 @@ _ATTEMPTS = 3
 
 @dataclass(kw_only=True)
 class RemoteShell:
-    """`honours_ids`: the machine took the id that we chose, and so does for commands."""
+    """`honours_ids`: the machine took the id that we chose, and so does for commands. `used`: it has run one."""
 
     id: str
     environment: dict[str, str] = field(default_factory=dict, repr=False)
     honours_ids: bool = False
+    used: bool = False
     users: int = 0
 
 
@@ -36,6 +37,7 @@ class Shells:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._shells: list[RemoteShell] = []
+        self._each = PROCESSES_PER_SHELL
         self._lock = threading.Lock()
         self._closed = False
 
@@ -43,7 +45,7 @@ class Shells:
         """A shell with room for one more command. Fault or Lost if none can be opened."""
         with self._lock:
             for shell in self._shells:
-                if shell.users < PROCESSES_PER_SHELL and shell.environment == environment:
+                if shell.users < self._each and shell.environment == environment:
                     shell.users += 1
                     return shell
         made = self._create(dict(environment))
@@ -64,6 +66,22 @@ class Shells:
                 self._shells.remove(shell)
         if done:
             self.delete(shell)
+
+    def used(self, shell: RemoteShell, *, honours_ids: bool) -> None:
+        """A command was begun in it, under the id that we chose or not."""
+        shell.used = True
+        shell.honours_ids = shell.honours_ids and honours_ids
+
+    def turn_away(self, shell: RemoteShell) -> bool:
+        """It takes no more commands. Whether another shell may, as it holds others, or has held its share."""
+        with self._lock:
+            others = shell.users - 1
+            if others:
+                shell.users = others
+                self._each = others
+                return True
+        self.delete(shell)
+        return shell.used
 
     def forget(self, shell: RemoteShell) -> None:
         """It is gone on the machine, or not to be trusted."""

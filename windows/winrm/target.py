@@ -68,10 +68,10 @@ class Target:
     def logs_in_first(self) -> bool:
         """Whether a connection is logged in by an empty request, before it carries messages.
 
-        Otherwise they would go out unsealed; and CredSSP and Kerberos take an answer of HTTP 500, which a fault
-        is, for a login that failed.
+        Otherwise they would go out unsealed, or three times; and CredSSP and Kerberos take an answer of HTTP 500,
+        which a fault is, for a login that failed.
         """
-        return self.seals or self.login in ("kerberos", "credssp")
+        return self.seals or self.login in ("ntlm", "kerberos", "credssp")
 
     @property
     def is_encrypted(self) -> bool:

@@ -78,17 +78,19 @@ class Wire:
         if status == 413:
             self.broken = True
             raise TooLarge
-        if status in (400, 401):
+        if status == 401:
             self._refused(response)
         if status == 404:
             raise failures.something_else(self._target)
         content = self._opened(response)
-        if status == 200:
-            return content
-        fault = envelopes.read_fault(content)
-        if fault is None:
+        fault = envelopes.read_fault(content) if status != 200 or b"Fault>" in content else None
+        if fault is not None:
+            raise TooLarge if fault[0] in failures.TOO_LARGE else Fault(*fault)
+        if status == 400:  # SOAP's own status for a fault of the sender; Windows gives it for foreign keys, too
+            self._refused(response)
+        if status != 200:
             self._lose(f"HTTP {status}", unheard=False)
-        raise Fault(*fault)
+        return content
 
     def close(self) -> None:
         if self._session is not None:
@@ -118,11 +120,14 @@ class Wire:
         from spnego.exceptions import SpnegoError
 
         try:
-            return session.send(request, timeout=(CONNECT_SECONDS, seconds + ANSWER_SECONDS), allow_redirects=False)
+            timeout = (CONNECT_SECONDS, seconds + ANSWER_SECONDS)
+            response = session.send(request, timeout=timeout, allow_redirects=False)
         except (RequestException, SpnegoError, PermissionError, OSError) as error:
             self.broken = True
             failures.raise_hopeless(self._target, error)
             raise Lost(failures.reason(error), unheard=failures.is_unheard(error)) from error
+        self.broken = self.broken or "close" in response.headers.get("Connection", "").lower()
+        return response
 
     def _refused(self, response: Response) -> NoReturn:
         """A connection that was replaced by a fresh one on the way is not logged in; the request was not read."""
