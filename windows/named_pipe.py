@@ -14,8 +14,8 @@ from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from threading import Thread
-from urllib.parse import urlsplit
 
+from agent.engine.host_url import split_url
 from agent.errors import HostError, InputError
 from agent.host import ContainerHost, HostAddress
 from windows.local import at_home
@@ -57,7 +57,7 @@ def open_bridged(open_ends: Callable[[], Awaitable[Ends]], seconds: float) -> so
 
 
 def _pipe(url: str) -> str:
-    parts = urlsplit(url)
+    parts = split_url(url)
     path = parts.path or DEFAULT_PIPE
     if parts.netloc or parts.query or not path.startswith("//./pipe/"):
         raise InputError(f"{url}: an engine of this machine is given as npipe:////./pipe/docker_engine")

@@ -6,14 +6,13 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, unquote
 
-from agent.documents import closest
+from agent.engine.host_url import Engine, engine_of, one_of, read_options, split_url
 from agent.errors import HostError, InputError
 from agent.host import HostAddress
 
 Login = Literal["ntlm", "kerberos", "credssp", "basic", "certificate"]
-Engine = Literal["auto", "api", "cli"]
 Encryption = Literal["auto", "always", "never"]
 
 _OPTIONS = (
@@ -105,12 +104,11 @@ def read(address: HostAddress) -> Target:
     url = address.url
     parts = _parts(url)
     port, host = parts.port, parts.hostname or ""
-    options = _options(url, parts.query)
-    login: Login = _one_of(url, options, "transport", get_args(Login), "ntlm")  # type: ignore[assignment]
+    options = read_options(url, parts.query, _OPTIONS)
+    login: Login = one_of(url, options, "transport", get_args(Login), "ntlm")  # type: ignore[assignment]
     usual = "https" if port == 5986 or login in ("basic", "certificate") else "http"
-    scheme: Literal["http", "https"] = _one_of(url, options, "scheme", ("http", "https"), usual)  # type: ignore[assignment]
-    engine: Engine = _one_of(url, options, "engine", get_args(Engine), "auto")  # type: ignore[assignment]
-    encryption: Encryption = _one_of(url, options, "message-encryption", get_args(Encryption), "auto")  # type: ignore[assignment]
+    scheme: Literal["http", "https"] = one_of(url, options, "scheme", ("http", "https"), usual)  # type: ignore[assignment]
+    encryption: Encryption = one_of(url, options, "message-encryption", get_args(Encryption), "auto")  # type: ignore[assignment]
     return _checked(
         Target(
             url=url,
@@ -120,7 +118,7 @@ def read(address: HostAddress) -> Target:
             user=unquote(parts.username or ""),
             password=address.password,
             login=login,
-            engine=engine,
+            engine=engine_of(url, options),
             encryption=encryption,
             ca=options.get("ca", ""),
             thumbprint=options.get("thumbprint", "").replace(":", "").lower(),
@@ -135,31 +133,12 @@ _GIVING = "give it by --host-password-file or in DOCKWRIGHT_HOST_PASSWORD"
 
 
 def _parts(url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError as error:
-        raise InputError(f"{url}: {error}") from error
+    parts = split_url(url)
     if parts.password is not None:
         raise InputError(f"a winrm:// URL holds no password; {_GIVING}")
     if parts.scheme != "winrm" or not parts.hostname or parts.path not in ("", "/", "/wsman") or parts.fragment:
         raise InputError(f"{url}: a Windows machine is given as winrm://user@host or winrm://user@host:5986")
     return parts
-
-
-def _options(url: str, query: str) -> dict[str, str]:
-    options = dict(parse_qsl(query, keep_blank_values=True))
-    for name in options:
-        if name not in _OPTIONS:
-            raise InputError(f"{url}: there is no option '{name}'{closest(name, _OPTIONS)}")
-    return options
-
-
-def _one_of(url: str, options: dict[str, str], name: str, values: tuple[str, ...], usual: str) -> str:
-    value = options.get(name, usual)
-    if value not in values:
-        raise InputError(f"{url}: {name} is {', '.join(values[:-1])} or {values[-1]}, not '{value}'")
-    return value
 
 
 def _checked(target: Target) -> Target:
