@@ -11,8 +11,9 @@ from socket import socket
 from typing import Any, Self
 
 import urllib3
-from requests import PreparedRequest
+from requests import ConnectionError, PreparedRequest, Response  # noqa: A004  its own
 from requests.adapters import HTTPAdapter
+from requests.exceptions import ChunkedEncodingError
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import ProtocolError
 from urllib3.util.retry import RequestHistory, Retry
@@ -28,6 +29,16 @@ class StreamAdapter(HTTPAdapter):
         self.open_stream = open_stream
         self._pool = _StreamPool(open_stream)
         super().__init__(max_retries=_OnceMore(0, read=False))
+
+    def send(self, request: PreparedRequest, stream: bool = False, *arguments: Any, **more: Any) -> Response:
+        """A question whose answer broke off is asked once more, as one that was not answered is."""
+        response = super().send(request, stream, *arguments, **more)
+        if request.method == "GET" and not stream:
+            try:
+                _ = response.content
+            except (ChunkedEncodingError, ConnectionError):
+                return super().send(request, stream, *arguments, **more)
+        return response
 
     def get_connection_with_tls_context(
         self,

@@ -33,16 +33,16 @@ class FakeEngine:
         self.reply: bytes | None = b""
         self.replies: dict[bytes, bytes | None] = {}
         self.asked: list[bytes] = []
-        self.lost = 0
+        self.lost = self.told = 0
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(self.path)
         self._listener.listen()
         self._open: list[socket.socket] = []
         threading.Thread(target=self._serve, daemon=True).start()
 
-    def lose(self, count: int) -> None:
-        """So many requests from now on are heard, and their connections closed in place of an answer."""
-        self.lost = count
+    def lose(self, count: int, told: int = 0) -> None:
+        """So many requests from now on are heard, and their connections closed after `told` bytes of the answer."""
+        self.lost, self.told = count, told
 
     def close(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
@@ -68,11 +68,12 @@ class FakeEngine:
                 return
             line = request.partition(b"\r\n")[0]
             self.asked.append(line)
+            reply = next((self.replies[part] for part in self.replies if part in line), self.reply)
             if self.lost:
                 self.lost -= 1
+                connection.sendall((reply or b"")[: self.told])
                 connection.shutdown(socket.SHUT_RDWR)
                 return
-            reply = next((self.replies[part] for part in self.replies if part in line), self.reply)
             if reply is None:
                 return  # and leave it open: it hangs
             connection.sendall(reply)
@@ -187,12 +188,14 @@ LINE = b"\x01\0\0\0\0\0\0\x27" + b"2026-11-23T11:30:00.000000000Z hello w\n"
 LOG = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + f"{len(LINE):x}\r\n".encode() + LINE + b"\r\n"
 
 
+@pytest.mark.parametrize("told", [0, 100])
 @pytest.mark.parametrize(("lost", "found"), [(1, True), (2, False)])
 def test_question_whose_answer_is_lost_is_asked_once_more(
-    engine: FakeEngine, host: ContainerHost, lost: int, found: bool
+    engine: FakeEngine, host: ContainerHost, lost: int, found: bool, told: int
 ) -> None:
     engine.reply = response(404, b'{"message": "No such image"}')
-    engine.lose(lost)
+    assert told < len(engine.reply)
+    engine.lose(lost, told)
     if found:
         assert host.image("shop:1") is None
     else:
