@@ -55,7 +55,9 @@ def connect(address: HostAddress) -> ContainerHost:
     scheme, separator, _ = address.url.partition("://")
     point = _find(HOSTS, scheme) if separator else None
     if point is None:
-        raise HostError(f"no kind of host is known for '{address.url}'; hosts begin with {_schemes()}")
+        raise HostError(
+            f"no kind of host is known for '{address.url}'{_meant(scheme)}; hosts begin with {_schemes()}"
+        )
     host: ContainerHost = _load(point)(address)
     return host
 
@@ -112,6 +114,11 @@ def _load(point: EntryPoint) -> Any:
 
 def _names(group: str) -> tuple[str, ...]:
     return tuple(sorted({point.name for point in entry_points(group=group)}))
+
+
+def _meant(scheme: str) -> str:
+    found = closest(scheme, _names(HOSTS))
+    return f" ({found.strip('; ?')})" if "did you mean" in found else ""
 
 
 def _schemes() -> str:

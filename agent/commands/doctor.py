@@ -48,9 +48,7 @@ def _engine(address: HostAddress) -> Iterator[Finding]:
             way = host.way if isinstance(host, Reached) else None
             relay = _relay(host)
     except DockwrightError as error:
-        here = address.url.startswith(("unix:", "npipe:"))
-        advice = "start Docker, or give another --host" if here else ""  # others say themselves what to do
-        yield Finding(what="engine", good=False, found=str(error), advice=advice)
+        yield Finding(what="engine", good=False, found=str(error))  # which says what to do
         return
     yield Finding(what="engine", good=True, found=found)
     if way is not None:

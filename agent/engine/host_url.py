@@ -19,7 +19,7 @@ def split_url(url: str) -> SplitResult:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError as error:
-        raise InputError(f"{url}: {error}") from error
+        raise InputError(f"{url} is no URL of a host ({error}); write it as ssh://USER@HOST:22") from error
     return parts
 
 

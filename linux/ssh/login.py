@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from paramiko import Agent, PasswordRequiredException, PKey, Transport
@@ -111,8 +112,19 @@ def _key(where: str, path: str, phrase: str) -> PKey:
         except (SSHException, UnknownKeyType, UnsupportedAlgorithm, ValueError, OSError) as error:
             if password:
                 break
-            raise HostError(f"{where}: the key {path} cannot be used ({error or type(error).__name__})") from error
+            if _is_public(path):
+                raise HostError(f"{where}: {path} is the public half of a key; give the private one") from error
+            raise HostError(
+                f"{where}: the key {path} cannot be used ({type(error).__name__}); give one as ssh-keygen makes it"
+            ) from error
     raise HostError(f"{where}: the key {path} is encrypted; give its passphrase as the host's password")
+
+
+def _is_public(path: str) -> bool:
+    """As ssh-keygen writes it beside the private one: a kind, the key, a comment."""
+    with suppress(OSError), Path(path).open("rb") as file:
+        return file.read(20).startswith((b"ssh-", b"ecdsa-", b"sk-"))
+    return False
 
 
 def _broken(where: str, login: Login, why: str) -> HostError:

@@ -139,6 +139,8 @@ def test_file_that_is_no_key_is_named(server: SSHServer, bare_home: Path) -> Non
     (bare_home / "text").write_text("hello", encoding="utf-8")
     with pytest.raises(HostError, match=r"the key \S+text cannot be used"):
         said_by(server.url(key=str(bare_home / "text")))
+    with pytest.raises(HostError, match=r"user_key\.pub is the public half of a key; give the private one"):
+        said_by(server.url(key=f"{server.key}.pub"))
 
 
 @pytest.mark.parametrize("takes", ["password", "keyboard-interactive"])
