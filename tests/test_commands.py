@@ -212,7 +212,7 @@ def test_doctor_says_what_is_wrong_and_what_to_do(tmp_path: Path) -> None:
     found = {finding["what"]: finding for finding in document["result"]}
     assert not found["engine"]["good"]
     assert "/nowhere.sock" in found["engine"]["found"]
-    assert found["engine"]["advice"]
+    assert "start Docker" in found["engine"]["found"]
     assert found["home"]["good"]
     assert document["exit_code"] == 1
 
