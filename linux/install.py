@@ -77,7 +77,8 @@ rm -rf {FOLDER} {FOLDER}.new {FOLDER}.old
 
 
 def install(shell: Shell, wheel: Path, log: Log, *, service: bool = True) -> str:
-    """Put the agent in `wheel` on the host and start it; what its users need: thumbprint and certificate.
+    """Put the agent in `wheel` on the host and start it; what its users need: thumbprint and certificate, and what
+    makes it trust them.
 
     HostError, with what the host said, if it cannot be; an agent that was there before goes on then.
     """
@@ -93,7 +94,7 @@ def install(shell: Shell, wheel: Path, log: Log, *, service: bool = True) -> str
         log("starting the service")
         _send(shell, Path(__file__).with_name("dockwright.service").read_bytes(), UNIT, "0644")
         _script(shell, _START, "start the service")
-    return known
+    return f"{known}To trust a peer, there, as root: {_TRUST}\n"
 
 
 def uninstall(shell: Shell, log: Log, *, purge: bool = False) -> None:
@@ -106,6 +107,7 @@ def uninstall(shell: Shell, log: Log, *, purge: bool = False) -> None:
 
 
 _AS_USER = f"runuser -u {USER} --"
+_TRUST = f"{_AS_USER} {FOLDER}/bin/dockwright trust add NAME --certificate FILE --thumbprint SHA256 --home {HOME}"
 
 
 def _script(shell: Shell, text: str, doing: str) -> str:

@@ -39,8 +39,10 @@ $Folder, $Data = $Folder.TrimEnd('\'), $Data.TrimEnd('\')
 foreach ($program in 'python.exe', 'docker.exe') {
     if (-not (Get-Command $program -ErrorAction SilentlyContinue)) { throw "$program is not on the PATH; install it for all users" }
 }
-$old = 'import sys, venv; sys.exit(sys.version_info < (3, 11) and ''it is older than 3.11'')'
-$null = Invoke-Program python.exe @('-c', $old) 'use this Python'
+# What runs as SYSTEM is no file of a user's.
+$unfit = 'import sys, venv; sys.exit(sys.version_info < (3, 11) and ''it is older than 3.11'' or ' +
+'chr(92) + ''Users'' + chr(92) in sys.base_prefix and ''it is installed for one user'')'
+$null = Invoke-Program python.exe @('-c', $unfit) 'use this Python'
 $Wheel = (Resolve-Path -LiteralPath $Wheel).Path
 $pip = '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-warn-script-location'
 
@@ -100,9 +102,11 @@ $task = @{
     Settings  = New-ScheduledTaskSettingsSet @settings
 }
 $null = Register-ScheduledTask @task -Force
-Remove-NetFirewallRule -Name Dockwright -ErrorAction SilentlyContinue
 $port = $Address.Split(':')[-1]
-$null = New-NetFirewallRule -Name Dockwright -DisplayName 'Dockwright agent' -Protocol TCP -LocalPort $port
+if ((Get-Service mpssvc).Status -eq 'Running') {
+    Remove-NetFirewallRule -Name Dockwright -ErrorAction SilentlyContinue
+    $null = New-NetFirewallRule -Name Dockwright -DisplayName 'Dockwright agent' -Protocol TCP -LocalPort $port
+}
 Start-ScheduledTask -TaskName Dockwright
 $until = (Get-Date).AddSeconds(60)
 while (-not (Get-NetTCPConnection -State Listen -LocalPort $port -ErrorAction SilentlyContinue)) {
@@ -110,3 +114,4 @@ while (-not (Get-NetTCPConnection -State Listen -LocalPort $port -ErrorAction Si
     Start-Sleep -Seconds 1
 }
 $known
+"To trust a peer, there: & '$Folder\Scripts\dockwright.exe' trust add NAME --certificate FILE --thumbprint SHA256 --home '$Data'"

@@ -21,9 +21,7 @@ def install(**options: Any) -> None:
     with plain_errors():
         from agent.commands import installing
 
-        known = installing.install(host_from(options), click.echo)
-        click.echo(known, nl=False)
-        click.echo("It trusts nobody yet: there, dockwright trust add NAME --certificate FILE --thumbprint SHA-256")
+        click.echo(installing.install(host_from(options), click.echo), nl=False)
 
 
 @click.command()

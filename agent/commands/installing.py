@@ -26,7 +26,7 @@ class Installer(Protocol):
     """What `linux/` and `windows/` register for a kind of host."""
 
     def install(self, address: HostAddress, wheel: Path, log: Log) -> str:
-        """Put the agent there and start it; its thumbprint and certificate."""
+        """Put the agent there and start it; its thumbprint and certificate, and how it comes to trust a peer."""
         ...
 
     def uninstall(self, address: HostAddress, log: Log, *, purge: bool) -> None: ...

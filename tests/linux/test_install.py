@@ -101,6 +101,8 @@ def test_agent_is_installed_again_and_taken_away(scratch_machine: NamespaceShell
     told: list[str] = []
     known = install(scratch_machine, wheel, told.append, service=False)
     assert "thumbprint" in known
+    trusting = known.splitlines()[-1].partition(": ")[2].partition(" add NAME")[0]
+    assert scratch_machine.text("sh", "-c", f"{trusting} show --home /var/lib/dockwright") in known
     assert scratch_machine.text("/opt/dockwright/bin/dockwright", "--version").startswith("dockwright ")
     assert not Path("/opt/dockwright").exists()
     assert scratch_machine.text("stat", "-c", "%U %a", "/var/lib/dockwright").split() == ["dockwright", "700"]
