@@ -260,7 +260,8 @@ class CommandLineHost:
 
     def _create(self, spec: ContainerSpec) -> None:
         """The values of the environment go where no list of processes shows them."""
-        arguments = create_arguments(spec, self._shell.operating_system)
+        system = self.platform().os if spec.health else self._shell.operating_system
+        arguments = create_arguments(spec, system)
         extra: list[str] = []
         given: list[bytes] | None = None
         environment: Mapping[str, str] = {}

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import sleep
 
-from agent.engine.command_line.program import CALL_SECONDS, DockerProgram, Ended, is_lost, run_once
+from agent.engine.command_line.program import CALL_SECONDS, NO_SUCH_PROGRAM, DockerProgram, Ended, is_lost, run_once
 from agent.engine.docker_program import auths
 from agent.engine.failures import registry_refusal
 from agent.engine.shell import Command, Shell
@@ -43,7 +43,7 @@ def logged_in(shell: Shell, docker: DockerProgram, logins: Mapping[str, Credenti
             _write(shell, folder, logins)
         yield folder
     finally:
-        _remove(shell, folder)
+        _remove(shell, docker, folder, logins)
 
 
 def _write(shell: Shell, folder: str, logins: Mapping[str, Credentials]) -> None:
@@ -61,15 +61,12 @@ def _log_in(docker: DockerProgram, folder: str, logins: Mapping[str, Credentials
             raise registry_refusal("log in to", registry, ended.said)
 
 
-def _remove(shell: Shell, folder: str) -> None:
+def _remove(shell: Shell, docker: DockerProgram, folder: str, logins: Mapping[str, Credentials]) -> None:
     """Whatever goes wrong with it, it is tried again: a login must not stay."""
-    windows = shell.operating_system == "windows"
-    arguments = ["cmd", "/c", "rmdir", "/s", "/q", folder] if windows else ["sh", "-c", _REMOVE, "sh", folder]
-    command = Command(arguments=arguments, timeout=CALL_SECONDS)
     for pause in _PAUSES:
         sleep(pause)
         try:
-            run_once(shell, command)
+            _remove_once(shell, docker, folder, logins)
         except HostError as error:
             failure = error
         else:
@@ -78,6 +75,17 @@ def _remove(shell: Shell, folder: str) -> None:
         f"{shell.url}: a registry's login could not be removed: remove the folder {folder} in the home of the login "
         f"there ({failure})"
     ) from failure
+
+
+def _remove_once(shell: Shell, docker: DockerProgram, folder: str, logins: Mapping[str, Credentials]) -> None:
+    """Where there is no cmd.exe another system is behind WinRM; and docker itself forgets logins on any."""
+    if shell.operating_system != "windows":
+        _run(shell, ["sh", "-c", _REMOVE, "sh", folder])
+    elif _run(shell, ["cmd", "/c", "rmdir", "/s", "/q", folder]).status != NO_SUCH_PROGRAM:
+        return
+    elif _run(shell, ["rm", "-rf", "--", folder]).status:
+        for registry in logins:
+            docker.run_surely(["logout", registry], configuration=folder)
 
 
 def _run(shell: Shell, arguments: Sequence[str], given: Sequence[bytes] | None = None) -> Ended:
