@@ -140,9 +140,10 @@ def _transform(run: _Run, step: Application) -> None:
     if _failed(result, run.rules):
         if run.rules.ignore_errors:
             return
+        names = run.workspace.name(source), run.workspace.name(transform)
         raise TransformError(
-            f"The XML configuration file {step.source} failed with transformation file {step.transform}. "
-            "Correct the transform, or set Octopus.Action.Package.IgnoreConfigTransformationErrors to True."
+            f"The XML configuration file {names[0]} failed with transformation file {names[1]}. "
+            f"Correct the transform, or set Octopus.Action.Package.{_cure(result)}."
         )
     if not result.has_root:
         said = (
@@ -156,6 +157,12 @@ def _transform(run: _Run, step: Application) -> None:
 
 def _failed(result: XdtResult, rules: ConfigTransformRules) -> bool:
     return bool(result.errors) or (bool(result.warnings) and rules.warnings_as_errors and not rules.ignore_errors)
+
+
+def _cure(result: XdtResult) -> str:
+    if result.errors:
+        return "IgnoreConfigTransformationErrors to True"
+    return "TreatConfigTransformationWarningsAsErrors to False"
 
 
 def _engine_messages(messages: Sequence[XdtMessage], rules: ConfigTransformRules) -> list[Message]:

@@ -13,7 +13,7 @@ from windows.iis.assemblies import newest_runtime
 from windows.iis.pages import STATIC_DOCUMENTS, front_pages, page_to_ask
 from windows.iis.program import Program, find_program
 from windows.iis.settings import read_settings
-from windows.iis.texts import templates, with_passwords
+from windows.iis.texts import removed_twice, templates, with_passwords
 from windows.iis.values import concerns_of
 from windows.iis.web_config import WebConfig, read_web_config
 
@@ -53,6 +53,8 @@ class Site:
     """The project file, where these are sources, built as they lie."""
     config: str = ""
     transforms: tuple[str, ...] = ()
+    removes_twice: bool = False
+    """Release's transform and another one take away the same."""
     settings: tuple[str, ...] = ()
     setting_names: tuple[str, ...] = ()
     templates: tuple[str, ...] = ()
@@ -121,6 +123,7 @@ def read_site(folder: Path) -> Site:
     kind = _kind(files, web, program)
     if kind is None or (project and not _is_built(files, program)):
         raise InputError(f"{folder} {_advice(folder, files, project)}")
+    transforms = tuple(_transforms(files))
     root = "wwwroot/" if kind == "static" and not _static_pages(files, web, "") else ""
     on_windows = kind != "static" and (program is None or program.needs != "linux")
     return Site(
@@ -131,7 +134,8 @@ def read_site(folder: Path) -> Site:
         root=root,
         project=project,
         config=config,
-        transforms=tuple(_transforms(files)),
+        transforms=transforms,
+        removes_twice=removed_twice(folder, transforms),
         settings=settings,
         setting_names=tuple(dict.fromkeys(name for name, _ in values)),
         templates=tuple(templates(folder, files)),

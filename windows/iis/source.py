@@ -17,6 +17,9 @@ from windows.local import at_home
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,90}\Z")
 _WIDTH = 110
+_LENIENT = """\
+  # Some of them take away what Release's took away before, which is a warning; those would fail a deployment.
+  config-transforms: {automatic: true, warnings-as-errors: false}"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +82,7 @@ def _transform_lines(site: Site) -> list[str]:
         lines.append(f"  substitute: {_listed(site.templates)}   # #{{...}} in these")
     if site.kind == "framework" or site.transforms:
         lines += _transform_comment(site)
-        lines.append("  config-transforms: {automatic: true}")
+        lines.append("  config-transforms: {automatic: true}" if not site.removes_twice else _LENIENT)
     names = list(dict.fromkeys(name for web in site.webs for name in web.settings))
     if names and site.kind != "static":
         lines += ["  # A variable of the same name replaces one of:", *_wrapped(names), "  config-variables: true"]

@@ -13,12 +13,24 @@ _PAGES = frozenset({".asp", ".asa", ".inc"})
 _TEXTS = _PAGES | {".config", ".json", ".xml", ".html", ".htm", ".js", ".css", ".txt", ".ini", ".yaml", ".yml"}
 _TEXTS |= {".aspx", ".ascx", ".cshtml", ".vbhtml", ".master"}
 _TOKEN = re.compile(rb"#\{\s*(?:if|unless|each)\s|#\{/|#\{\s*[A-Za-z_][\w.:\[\] -]*(?:\|[^{}]*)?\}")
+_REMOVAL = re.compile(rb"""xdt:Transform\s*=\s*["'](Remove(?:All|Attributes)?(?:\([^)]*\))?)""")
 _MADE_BY_OTHERS = re.compile(r"(\.min\.(js|css)$|(^|/)(node_modules|_framework|packages|lib|obj)/)", re.IGNORECASE)
 
 
 def templates(folder: Path, files: Collection[str]) -> Iterator[str]:
     """The texts of the site's own with `#{...}` in them."""
     return (name for name in files if _TOKEN.search(_text(folder, name, _TEXTS)))
+
+
+def removed_twice(folder: Path, transforms: Collection[str]) -> bool:
+    """Whether the Release transform takes away what another one does too, as Visual Studio's templates have it.
+
+    Both are applied, one after the other, and the second finds nothing then: a warning, which fails a deployment.
+    """
+    release = [name for name in transforms if name.lower().endswith(".release.config")]
+    others = [name for name in transforms if not name.lower().endswith((".release.config", ".debug.config"))]
+    found = {frozenset(_REMOVAL.findall(_text(folder, name, _TEXTS))) for name in release}
+    return any(each & set(_REMOVAL.findall(_text(folder, name, _TEXTS))) for each in found for name in others)
 
 
 def with_passwords(folder: Path, files: Collection[str]) -> Iterator[str]:

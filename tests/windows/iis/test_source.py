@@ -53,6 +53,27 @@ def test_configuration_is_found_and_no_value_is_copied(tmp_path: Path) -> None:
     assert any(note.startswith("Db: a secret") for note in written.notes)
 
 
+DEBUG = (
+    '<configuration xmlns:xdt="http://schemas.microsoft.com/XML-Document-Transform"><system.web>'
+    '<compilation xdt:Transform="RemoveAttributes(debug)"/></system.web></configuration>'
+)
+
+
+@pytest.mark.parametrize(("other", "strict"), [("Web.Test.config", False), ("Web.Debug.config", True)])
+def test_transforms_of_visual_studio_do_not_fail_for_taking_the_same_away(
+    tmp_path: Path, other: str, strict: bool
+) -> None:
+    config = web_config().replace("<compilation", '<compilation debug="true"')
+    files = {"Web.config": config, "Web.Release.config": DEBUG, other: DEBUG}
+    pack, also_pack, plan, _ = _told_commands(write(tmp_path / "site", dict(files)), "Shop", tmp_path / "out")
+    manifest = (tmp_path / "out" / "sdi" / "Shop.Sdi.1.0.0" / "sdi.yaml").read_text()
+    assert ("warnings-as-errors: false" in manifest) is not strict
+    for each in (pack, also_pack):
+        _dockwright(*each)
+    code, said = _dockwright(*plan[:-2], "--home", str(tmp_path / "home"), "--output", "plain")
+    assert (code, "RemoveAttributes" in said) == (7, False)  # it has come to the base, which is for Windows
+
+
 def test_settings_of_core_are_named_as_their_variables_are_called(tmp_path: Path) -> None:
     settings = """
     {
