@@ -31,6 +31,12 @@ class Command:
     timeout: float = 0
     silence: float = 0
 
+    @property
+    def title(self) -> str:
+        """The program, and the first word of what it is to do, for messages: `docker login`."""
+        word = next((argument for argument in self.arguments[1:] if not argument.startswith("-")), "")
+        return f"{self.arguments[0]} {word}" if word.isalnum() else self.arguments[0]
+
 
 class Shell(Protocol):
     """Runs programs on one machine. Failures of the way there are `HostError`; a timeout ends the program."""

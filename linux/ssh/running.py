@@ -96,8 +96,7 @@ class Running:
             raise self._took_too_long(f"has said nothing for {command.silence:g} s")
 
     def _took_too_long(self, what: str) -> HostError:
-        name = " ".join(self._command.arguments[:2])
-        error = HostError(f"{self._where}: '{name}' {what}, and was ended")
+        error = HostError(f"{self._where}: '{self._command.title}' {what}, and was ended")
         error.__cause__ = TimeoutError()
         return error
 

@@ -33,7 +33,7 @@ def start(connection: Connection, shells: Shells, command: Command) -> RemotePro
 
     A shell that takes no more commands is left for another.
     """
-    what = " ".join(command.arguments[:2])
+    what = command.title
     line = command_line(command.arguments)
     full: Fault | None = None
     for _ in range(_ATTEMPTS):
