@@ -10,10 +10,13 @@ from time import monotonic, sleep
 from agent.errors import HostError
 from windows.winrm import certificates, envelopes, failures
 from windows.winrm.target import Target
-from windows.winrm.wire import Fault, Lost, TooLarge, Wire
+from windows.winrm.wire import Fault, LoginLost, Lost, TooLarge, Wire
 
 PATIENCE = 90.0
 """Seconds for which a machine that was there before is looked for again."""
+
+FIRST_PATIENCE = 5.0
+"""Seconds for which one that never was is asked again, should it hang up on the login."""
 
 STALE_SECONDS = 60
 """After so long without use a wire is not taken again: the machine may be about to close it."""
@@ -75,7 +78,7 @@ class Connection:
 
         Fault for a refusal, Lost when all attempts failed; HostError if the machine was never reached.
         """
-        deadline = monotonic() + self._patience
+        began = monotonic()
         pause = 0.1
         while True:
             try:
@@ -89,13 +92,15 @@ class Connection:
                 self._met = True
                 raise
             except Lost as lost:
-                if not self._met and lost.unheard:
+                passed = monotonic() + pause - began
+                brief = isinstance(lost, LoginLost) and passed < min(FIRST_PATIENCE, self._patience)
+                if not self._met and lost.unheard and not brief:
                     raise failures.unreachable(self.target, str(lost)) from lost
                 if not self._met and self.target.login == "certificate":
                     raise certificates.perhaps_refused(self.target, str(lost)) from lost
                 if not (repeatable or lost.unheard):
                     raise
-                if monotonic() + pause > deadline:
+                if passed > self._patience:
                     self._met = False  # whoever asks next need not wait as long again
                     raise
             sleep(pause)

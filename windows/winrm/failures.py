@@ -115,12 +115,20 @@ _OFFERS = {
 }
 
 
+class OversizedError(OSError):
+    """More than any answer of WinRM."""
+
+
 def raise_hopeless(target: Target, error: BaseException) -> None:
     """HostError for what another attempt cannot mend; nothing for the rest."""
     causes = list(_causes(error))
     certificates.raise_refused(target, error, " ".join(str(cause) for cause in causes))
     if any(type(cause).__name__ == "MutualAuthenticationError" for cause in causes):
         raise HostError(f"{target.url}: what answers cannot prove by Kerberos that it is {target.host}") from error
+    if isinstance(error, OversizedError):
+        raise HostError(
+            f"{target.url}: {target.endpoint} sends more than any answer of WinRM; see the port"
+        ) from error
     if isinstance(error, PermissionError):
         raise HostError(f"{target.url}: the login by {target.login} is refused: {error}") from error
 

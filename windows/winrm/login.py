@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase, HTTPBasicAuth
+from requests.models import Response
 
 from agent.errors import HostError
+from windows.winrm.failures import OversizedError
 from windows.winrm.target import Target
 from winrm.encryption import Encryption
 from winrm.exceptions import WinRMError
@@ -15,6 +19,11 @@ from winrm.transport import Transport
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Session
+
+LONGEST_ANSWER = 16 * 1024 * 1024
+"""Bytes; the largest that a machine can be set to send are a quarter of that."""
+
+_READING_SECONDS = 120.0
 
 
 def open_session(target: Target) -> Session:
@@ -43,6 +52,7 @@ def open_session(target: Target) -> Session:
         raise HostError(f"{target.url}: {_MISSING.get(target.login, error)}") from error
     session.proxies.clear()
     session.trust_env = False
+    session.mount("http://", _Bounded())
     session.mount("https://", _Secured(target))
     if target.thumbprint:
         session.verify = False  # the thumbprint says more than an authority could
@@ -67,6 +77,17 @@ def open_sealing(session: Session, target: Target) -> Encryption:
     return Encryption(session, target.login)
 
 
+def hang_up(session: Session) -> None:
+    """End its connections now: urllib3 leaves that to whenever nobody refers to them any more."""
+    for adapter in session.adapters.values():
+        if isinstance(adapter, HTTPAdapter):
+            pools = adapter.poolmanager.pools
+            for pool in [pools.get(key) for key in pools.keys()]:  # noqa: SIM118  it is no mere mapping
+                if pool is not None:
+                    pool.close()
+    session.close()
+
+
 class Settled(AuthBase):
     """The keys of a login that was made, without logging in again.
 
@@ -85,7 +106,28 @@ class Settled(AuthBase):
         return request
 
 
-class _Secured(HTTPAdapter):
+class _Bounded(HTTPAdapter):
+    """Reads no more of an answer, and no longer, than one can be large."""
+
+    def build_response(self, req: PreparedRequest, resp: Any) -> Response:
+        bounded = _Answer()
+        vars(bounded).update(vars(super().build_response(req, resp)))
+        return bounded
+
+
+class _Answer(Response):
+    def iter_content(self, chunk_size: int | None = 1, decode_unicode: bool = False) -> Iterator[Any]:
+        size, deadline = 0, monotonic() + _READING_SECONDS
+        for piece in super().iter_content(chunk_size, decode_unicode):
+            size += len(piece)
+            if size > LONGEST_ANSWER:
+                raise OversizedError
+            if monotonic() > deadline:
+                raise TimeoutError("the answer does not end")
+            yield piece
+
+
+class _Secured(_Bounded):
     """TLS with what requests has no parameters for: a certificate known by its thumbprint, a key's passphrase."""
 
     def __init__(self, target: Target) -> None:

@@ -31,6 +31,13 @@ class Lost(ConnectionError):  # noqa: N818  what happened to a request
         self.unheard = unheard
 
 
+class LoginLost(Lost):
+    """The same before the machine was told anything: it was to let us in first."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, unheard=True)
+
+
 class Fault(Exception):  # noqa: N818  the protocol's own word
     """The machine's own refusal, with its code."""
 
@@ -94,26 +101,41 @@ class Wire:
 
     def close(self) -> None:
         if self._session is not None:
-            self._session.close()
+            from windows.winrm.login import hang_up
+
+            hang_up(self._session)
 
     def _log_in(self) -> Session:
         """Before the first message, or with it."""
-        from windows.winrm.login import Settled, open_sealing, open_session
+        from windows.winrm.login import Settled, hang_up, open_session
 
         session = open_session(self._target)
         if self._target.logs_in_first:
-            response = self._send(session, _prepared(session, self._target.endpoint, b""), ANSWER_SECONDS)
-            if response.status_code == 401:
-                raise failures.refused(self._target, response)
-            if response.status_code == 404:
-                raise failures.something_else(self._target)
-            if response.status_code != 200:
-                self._lose(f"HTTP {response.status_code} to the login", unheard=True)
-            if self._target.seals:
-                self._encryption = open_sealing(session, self._target)
+            try:
+                self._let_in(session)
+            except BaseException:
+                hang_up(session)
+                raise
             session.auth = Settled(session)
         self._session = session
         return session
+
+    def _let_in(self, session: Session) -> None:
+        from windows.winrm.login import open_sealing
+
+        try:
+            response = self._send(session, _prepared(session, self._target.endpoint, b""), ANSWER_SECONDS)
+        except Lost as lost:
+            raise (lost if lost.unheard else LoginLost(str(lost))) from lost.__cause__
+        if response.status_code == 401:
+            raise failures.refused(self._target, response)
+        if response.status_code == 404:
+            raise failures.something_else(self._target)
+        if response.status_code != 200:
+            self.broken = True
+            raise LoginLost(f"HTTP {response.status_code} to the login")
+        if self._target.seals:
+            self._encryption = open_sealing(session, self._target)
 
     def _send(self, session: Session, request: PreparedRequest, seconds: float) -> Response:
         from requests import RequestException
