@@ -47,8 +47,7 @@ def write_source(site: Site, name: str, into: Path) -> Written:
         "step.yaml": step(site, name),
         "variables/example.json": _variables(site),
     }
-    if into.exists() and (not into.is_dir() or any(into.iterdir())):
-        raise InputError(f"{into} is not empty; give another folder with --into, nothing is overwritten")
+    _require_free(into, site.folder)
     try:
         for path, text in contents.items():
             (into / path).parent.mkdir(parents=True, exist_ok=True)
@@ -62,6 +61,16 @@ def write_source(site: Site, name: str, into: Path) -> Written:
         notes=tuple(concerns_for(site)),
         next_steps=tuple(_next_steps(site, name, into)),
     )
+
+
+def _require_free(into: Path, folder: Path) -> None:
+    if into.exists() and not into.is_dir():
+        raise InputError(f"{into} is a file; give a folder with --into")
+    if into.exists() and any(into.iterdir()):
+        raise InputError(f"{into} is not empty; give another folder with --into, nothing is overwritten")
+    if into.resolve().is_relative_to(folder.resolve()):
+        beside = folder.resolve().parent / into.name
+        raise InputError(f"{into} is within the site, and would be served and packed with it; give --into {beside}")
 
 
 def manifest(site: Site, name: str) -> str:

@@ -283,6 +283,17 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
         begin(folder, "Shop", tmp_path / "out")
 
 
+def test_nothing_is_written_into_the_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = write(tmp_path / "site", {"index.html": "x"})
+    monkeypatch.chdir(site)
+    code, said = _dockwright("init", "iis", ".", "--name", "Shop")
+    assert code == 3
+    assert f"is within the site, and would be served and packed with it; give --into {tmp_path}" in said
+    assert [path.name for path in site.iterdir()] == ["index.html"]
+    with pytest.raises(InputError, match=r"index\.html is a file; give a folder"):
+        begin(site, "Shop", site / "index.html")
+
+
 def test_name_that_leads_elsewhere_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no package id"):
         begin(EXAMPLE / "site", "../x", tmp_path / "out")
