@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from windows.iis.values import has_password
@@ -39,8 +40,9 @@ def with_passwords(folder: Path, files: Collection[str]) -> Iterator[str]:
 
 
 def _text(folder: Path, name: str, kinds: Collection[str]) -> bytes:
-    """Nothing for files of other kinds, and for those that nobody wrote by hand."""
+    """Nothing for files of other kinds, for those that nobody wrote by hand, and for those that another holds open."""
     path = folder / name
-    if path.suffix.lower() not in kinds or _MADE_BY_OTHERS.search(name) or path.stat().st_size > LARGEST_TEXT:
-        return b""
-    return path.read_bytes()
+    if path.suffix.lower() in kinds and not _MADE_BY_OTHERS.search(name):
+        with suppress(OSError):
+            return path.read_bytes() if path.stat().st_size <= LARGEST_TEXT else b""
+    return b""

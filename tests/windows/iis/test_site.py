@@ -13,6 +13,7 @@ from tests.windows.iis.site_files import ASSEMBLY, core_config, runtime, web_con
 from windows.iis.dockerfile import dockerfile
 from windows.iis.nginx import nginx_conf, untold_headers
 from windows.iis.site import Site, read_site
+from windows.iis.texts import templates
 
 OLD_COMPILER = (
     '<system.codedom><compilers><compiler><providerOption name="CompilerVersion" value="v3.5"/>'
@@ -334,6 +335,11 @@ def test_template_is_a_text_of_the_sites_own_with_a_token(
 ) -> None:
     found = read_site(write(tmp_path, {"index.html": "x", name: text}))
     assert found.templates == ((name,) if is_template else ())
+
+
+def test_file_that_cannot_be_read_now_is_no_template(tmp_path: Path) -> None:
+    write(tmp_path, {"a.html": "#{A}"})
+    assert list(templates(tmp_path, ["gone.html", "a.html"])) == ["a.html"]
 
 
 def test_transforms_are_found_beside_any_configuration_file(tmp_path: Path) -> None:
