@@ -40,7 +40,7 @@ def with_passwords(folder: Path, files: Collection[str]) -> Iterator[str]:
 
 
 def _text(folder: Path, name: str, kinds: Collection[str]) -> bytes:
-    """Nothing for files of other kinds, for those that nobody wrote by hand, and for those that another holds open."""
+    """Nothing for files of other kinds, for what nobody wrote by hand, and for what another holds open."""
     path = folder / name
     if path.suffix.lower() in kinds and not _MADE_BY_OTHERS.search(name):
         with suppress(OSError):
