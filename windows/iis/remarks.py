@@ -78,11 +78,7 @@ def _of_iis(site: Site) -> Iterator[str]:
             f"these are the sources ({site.project}) with what was last built in bin, perhaps for debugging; "
             "better publish the project, and give that folder"
         )
-    if site.with_passwords:
-        yield (
-            f"{_some(site.with_passwords)}: a password in the code; write #{{...}} there, "
-            "and list the file under substitute"
-        )
+    yield from _of_old_pages(site)
     if any(web.server.rewrites for web in site.webs):
         yield (
             "<rewrite> needs IIS's URL Rewrite module, which the base image does not have: the Dockerfile downloads "
@@ -112,6 +108,20 @@ def _of_iis(site: Site) -> Iterator[str]:
     if site.web.net_tcp:
         yield "net.tcp answers on port 808, which step.yaml publishes"
     yield r"IIS's own log is in C:\inetpub\logs; `dockwright logs` shows it if Microsoft's LogMonitor is in the image"
+
+
+def _of_old_pages(site: Site) -> Iterator[str]:
+    """What stands in the code of classic ASP."""
+    if site.with_passwords:
+        yield (
+            f"{_some(site.with_passwords)}: a password in the code; write #{{...}} there, "
+            "and list the file under substitute"
+        )
+    if site.components:
+        yield (
+            f"COM components that are no part of Windows ({_some(site.components)}): the Dockerfile must register "
+            "them; 32-bit ones also need enable32BitAppOnWin64 for the application pool"
+        )
 
 
 def _of_core(site: Site, program: Program) -> Iterator[str]:

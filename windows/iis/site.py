@@ -13,7 +13,7 @@ from windows.iis.assemblies import newest_runtime
 from windows.iis.pages import STATIC_DOCUMENTS, front_pages, page_to_ask
 from windows.iis.program import Program, find_program
 from windows.iis.settings import read_settings
-from windows.iis.texts import removed_twice, templates, with_passwords
+from windows.iis.texts import components, removed_twice, templates, with_passwords
 from windows.iis.values import concerns_of
 from windows.iis.web_config import WebConfig, read_web_config
 
@@ -71,6 +71,8 @@ class Site:
     """A service worker that holds the hashes of the files."""
     with_passwords: tuple[str, ...] = ()
     """Pages of classic ASP with a password in their code."""
+    components: tuple[str, ...] = ()
+    """COM components that pages of classic ASP create, beyond those of Windows."""
     front_pages: tuple[str, ...] = ()
     """What answers at the root, by names below `root`, the first one first."""
     page_to_ask: str = "/"
@@ -147,6 +149,7 @@ def read_site(folder: Path) -> Site:
         has_pages=any(name.startswith("wwwroot/") for name in files),
         verifies_files=any(name.endswith("service-worker-assets.js") for name in files),
         with_passwords=tuple(with_passwords(folder, files)),
+        components=tuple(components(folder, files)),
         front_pages=tuple(_static_pages(files, web, root)) if kind == "static" else (),
         page_to_ask=page_to_ask(files, web) if kind in ("framework", "classic-asp") else "/",
         missing_page=web.missing_page if root + web.missing_page in known else "",

@@ -15,6 +15,10 @@ _TEXTS = _PAGES | {".config", ".json", ".xml", ".html", ".htm", ".js", ".css", "
 _TEXTS |= {".aspx", ".ascx", ".cshtml", ".vbhtml", ".master"}
 _TOKEN = re.compile(rb"#\{\s*(?:if|unless|each)\s|#\{/|#\{\s*[A-Za-z_][\w.:\[\] -]*(?:\|[^{}]*)?\}")
 _REMOVAL = re.compile(rb"""xdt:Transform\s*=\s*["'](Remove(?:All|Attributes)?(?:\([^)]*\))?)""")
+_CREATED = re.compile(r"""CreateObject\s*\(\s*"([A-Za-z][\w.-]{1,80})""", re.IGNORECASE)
+_OF_WINDOWS = re.compile(
+    r"(adodb|adox|scripting|vbscript|msxml2?|microsoft|winhttp|wscript|shell|mswc|cdo)\.", re.IGNORECASE
+)
 _MADE_BY_OTHERS = re.compile(r"(\.min\.(js|css)$|(^|/)(node_modules|_framework|packages|lib|obj)/)", re.IGNORECASE)
 
 
@@ -37,6 +41,13 @@ def removed_twice(folder: Path, transforms: Collection[str]) -> bool:
 def with_passwords(folder: Path, files: Collection[str]) -> Iterator[str]:
     """The pages of classic ASP with a connection string, and its password, in their code."""
     return (name for name in files if has_password(_text(folder, name, _PAGES).decode("latin-1")))
+
+
+def components(folder: Path, files: Collection[str]) -> list[str]:
+    """The COM components that pages of classic ASP create and Windows does not have, by their names."""
+    texts = (_text(folder, name, _PAGES).decode("latin-1") for name in files)
+    found = {name.lower(): name for text in texts for name in _CREATED.findall(text)}
+    return sorted(name for name in found.values() if not _OF_WINDOWS.match(name))
 
 
 def _text(folder: Path, name: str, kinds: Collection[str]) -> bytes:

@@ -153,6 +153,12 @@ def test_password_in_the_code_of_an_old_page_is_told_without_it(tmp_path: Path) 
     assert not any("hunter2" in note for note in notes)
 
 
+def test_components_that_windows_does_not_have_are_told(tmp_path: Path) -> None:
+    page = '<% Set a = Server.CreateObject("ADODB.Connection")\nSet b = CreateObject( "Persits.Upload.1" ) %>'
+    notes = begin(write(tmp_path / "site", {"default.asp": page}), "Old", tmp_path / "out").notes
+    assert any("no part of Windows (Persits.Upload.1): the Dockerfile must register them" in note for note in notes)
+
+
 def test_configured_settings_under_a_service_worker_are_told(tmp_path: Path) -> None:
     files = {"index.html": "x", "appsettings.json": '{"Api": "https://a"}', "service-worker-assets.js": "x"}
     notes = begin(write(tmp_path / "site", dict(files)), "Pages", tmp_path / "out").notes
