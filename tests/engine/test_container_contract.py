@@ -5,27 +5,18 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Callable, Iterator
-from time import monotonic, sleep
 
 import pytest
 
 from agent.errors import ContainerError
 from agent.host import ContainerHost, ContainerSpec, Port
 from tests.engine.peers import FAILS, GREETS, HANGS, TALKS, WRITES, Peer
+from tests.patience import eventually
 
 
 def restarts(host: ContainerHost, name: str) -> int:
     info = host.inspect(name)
     return info.restarts if info else 0
-
-
-def within_seconds(seconds: float, happened: Callable[[], bool]) -> bool:
-    deadline = monotonic() + seconds
-    while not happened():
-        if monotonic() > deadline:
-            return False
-        sleep(0.05)
-    return True
 
 
 def members(chunks: Iterator[bytes]) -> dict[str, bytes]:
@@ -132,7 +123,7 @@ def test_crash_under_a_restart_policy_is_seen_as_restarts(peer: Peer) -> None:
     spec = peer.spec(*FAILS, restart="always")
     peer.host.create(spec)
     peer.host.start(spec.name)
-    assert within_seconds(20, lambda: restarts(peer.host, spec.name) > 0)
+    eventually(lambda: restarts(peer.host, spec.name) > 0)
     peer.host.stop(spec.name, 1)
     stopped = peer.host.inspect(spec.name)
     assert stopped is not None

@@ -7,9 +7,8 @@ import os
 import select
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
-from time import monotonic, sleep
 from types import SimpleNamespace
 
 import pytest
@@ -17,6 +16,7 @@ import pytest
 from agent.engine import stream_pair
 from agent.engine.shell import Command
 from agent.errors import HostError
+from tests.patience import PATIENCE, eventually
 from tests.windows.winrm.conftest import Machine, OpenMachine
 
 ALL_BYTES = bytes(range(256))
@@ -42,10 +42,20 @@ def test_input_that_nobody_wants_is_not_an_error(machine: Machine) -> None:
 
 
 def test_output_arrives_while_the_program_runs(machine: Machine) -> None:
-    arrivals: list[float] = []
-    command = Command(arguments=("sh", "-c", "echo 1; sleep 0.6; echo 2"))
-    machine.shell.run(command, lambda _: arrivals.append(monotonic()), arrivals.append)  # type: ignore[arg-type]
-    assert arrivals[-1] - arrivals[0] > 0.3
+    arrived = threading.Event()
+
+    def answer() -> Iterator[bytes]:
+        yield b"too late\n" if not arrived.wait(PATIENCE) else b"heard\n"
+
+    output = bytearray()
+
+    def hear(piece: bytes) -> None:
+        output.extend(piece)
+        arrived.set()
+
+    command = Command(arguments=("sh", "-c", 'echo first; read answer; echo "$answer"'), standard_input=answer())
+    machine.shell.run(command, hear, hear)
+    assert output == b"first\nheard\n"
 
 
 @pytest.mark.parametrize(
@@ -148,7 +158,7 @@ def test_commands_run_beside_each_other(machine: Machine) -> None:
 
 def test_opened_program_answers_and_half_close_ends_its_input(machine: Machine) -> None:
     with closing(machine.shell.open(Command(arguments=("cat",)))) as stream:
-        stream.settimeout(10)
+        stream.settimeout(PATIENCE)
         stream.sendall(b"ping")
         assert stream.recv(100) == b"ping"
         data = os.urandom(900_000)
@@ -164,10 +174,10 @@ def test_opened_program_answers_and_half_close_ends_its_input(machine: Machine) 
 
 
 def test_closing_the_stream_ends_the_program(machine: Machine) -> None:
-    stream = machine.shell.open(Command(arguments=("sleep", "60")))
-    assert until(lambda: bool(machine.server.machine.running()))
+    stream = machine.shell.open(Command(arguments=("sleep", "600")))
+    eventually(lambda: bool(machine.server.machine.running()))
     stream.close()
-    assert until(lambda: not machine.server.machine.running())
+    eventually(lambda: not machine.server.machine.running())
 
 
 def test_streams_need_no_poll_which_windows_has_not(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,14 +188,14 @@ def test_streams_need_no_poll_which_windows_has_not(machine: Machine, monkeypatc
 
 def test_end_of_the_program_ends_the_stream(machine: Machine) -> None:
     with closing(machine.shell.open(Command(arguments=("sh", "-c", "echo bye")))) as stream:
-        stream.settimeout(10)
+        stream.settimeout(PATIENCE)
         assert read_all(stream) == b"bye\n"
 
 
 def test_stream_that_no_attempt_can_mend_ends_with_the_reason(open_machine: OpenMachine) -> None:
     machine = open_machine(max_envelope_kb=4, answers_configuration=False)
     with closing(machine.shell.open(Command(arguments=("cat",)))) as stream, stream.makefile("rb") as file:
-        stream.settimeout(10)
+        stream.settimeout(PATIENCE)
         stream.sendall(bytes(100_000))
         with pytest.raises(ConnectionAbortedError, match="raise MaxEnvelopeSizekb") as caught:
             file.read()
@@ -194,7 +204,7 @@ def test_stream_that_no_attempt_can_mend_ends_with_the_reason(open_machine: Open
 
 def test_stream_whose_machine_is_lost_just_ends(machine: Machine) -> None:
     with closing(machine.shell.open(Command(arguments=("cat",)))) as stream, stream.makefile("rb") as file:
-        stream.settimeout(10)
+        stream.settimeout(PATIENCE)
         machine.server.reboot(0)
         assert file.read() == b""
 
@@ -212,11 +222,3 @@ def read_all(stream: socket.socket) -> bytes:
     while piece := stream.recv(65536):
         pieces.append(piece)
     return b"".join(pieces)
-
-
-def until(condition: Callable[[], bool]) -> bool:
-    for _ in range(100):
-        if condition():
-            return True
-        sleep(0.05)
-    return False
