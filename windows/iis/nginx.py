@@ -28,14 +28,14 @@ def untold_headers(site: Site) -> list[str]:
 
 
 def _lines(site: Site) -> Iterator[str]:
-    pages = [page for page in site.front_pages if _FILE.fullmatch(page)]
+    pages = [page for page in site.pages.front if _FILE.fullmatch(page)]
     if pages and pages[0] != "index.html":
         yield f"index {' '.join(pages)};"
     yield from (
         f'add_header {name} "{value}" always;' for name, value in site.web.headers if _can_be_set(name, value)
     )
-    if site.missing_page and _FILE.fullmatch(site.missing_page):
-        yield f"error_page 404 /{site.missing_page};"
+    if site.pages.missing and _FILE.fullmatch(site.pages.missing):
+        yield f"error_page 404 /{site.pages.missing};"
     if site.web.falls_back:
         front = pages[0] if pages else "index.html"
         yield from ("location / {", f"    try_files $uri $uri/ /{front};", "}")

@@ -33,8 +33,8 @@ def found_in(site: Site) -> Iterator[str]:
         yield f"transforms: {', '.join(site.transforms)}"
     if site.settings:
         yield f"settings: {', '.join(site.settings)}"
-    if site.templates:
-        yield f"#{{...}} in: {', '.join(site.templates)}"
+    if site.texts.templates:
+        yield f"#{{...}} in: {', '.join(site.texts.templates)}"
     if names := replaceable(site):
         yield f"a variable of the same name replaces: {', '.join(names[:30])}{', ...' if len(names) > 30 else ''}"
 
@@ -112,15 +112,15 @@ def _of_iis(site: Site) -> Iterator[str]:
 
 def _of_old_pages(site: Site) -> Iterator[str]:
     """What stands in the code of classic ASP."""
-    if site.with_passwords:
+    if site.texts.with_passwords:
         yield (
-            f"{_some(site.with_passwords)}: a password in the code; write #{{...}} there, "
+            f"{_some(site.texts.with_passwords)}: a password in the code; write #{{...}} there, "
             "and list the file under substitute"
         )
-    if site.components:
+    if site.texts.components:
         yield (
-            f"COM components that are no part of Windows ({_some(site.components)}): the Dockerfile must register "
-            "them; 32-bit ones also need enable32BitAppOnWin64 for the application pool"
+            f"COM components that are no part of Windows ({_some(site.texts.components)}): the Dockerfile must "
+            "register them; 32-bit ones also need enable32BitAppOnWin64 for the application pool"
         )
 
 

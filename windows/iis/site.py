@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from agent.errors import InputError
 from windows.iis.assemblies import newest_runtime
-from windows.iis.pages import STATIC_DOCUMENTS, front_pages, page_to_ask
+from windows.iis.pages import STATIC_DOCUMENTS, Pages, pages_of_program, static_pages
 from windows.iis.program import Program, find_program
 from windows.iis.settings import read_settings
-from windows.iis.texts import components, removed_twice, templates, with_passwords
+from windows.iis.texts import Texts, read_texts
 from windows.iis.values import concerns_of
 from windows.iis.web_config import WebConfig, read_web_config
 
@@ -53,11 +53,10 @@ class Site:
     """The project file, where these are sources, built as they lie."""
     config: str = ""
     transforms: tuple[str, ...] = ()
-    removes_twice: bool = False
-    """Release's transform and another one take away the same."""
     settings: tuple[str, ...] = ()
     setting_names: tuple[str, ...] = ()
-    templates: tuple[str, ...] = ()
+    texts: Texts = field(default_factory=Texts)
+    pages: Pages = field(default_factory=Pages)
     web: WebConfig = field(default_factory=WebConfig)
     applications: tuple[Application, ...] = ()
     has_data: bool = False
@@ -69,16 +68,6 @@ class Site:
     """Files that a browser shows, so that something answers at the root."""
     verifies_files: bool = False
     """A service worker that holds the hashes of the files."""
-    with_passwords: tuple[str, ...] = ()
-    """Pages of classic ASP with a password in their code."""
-    components: tuple[str, ...] = ()
-    """COM components that pages of classic ASP create, beyond those of Windows."""
-    front_pages: tuple[str, ...] = ()
-    """What answers at the root, by names below `root`, the first one first."""
-    page_to_ask: str = "/"
-    """An address that tells whether the site works."""
-    missing_page: str = ""
-    """What a static site shows for error 404, below `root`."""
     setting_concerns: tuple[str, ...] = ()
 
     @property
@@ -126,7 +115,7 @@ def read_site(folder: Path) -> Site:
     if kind is None or (project and not _is_built(files, program)):
         raise InputError(f"{folder} {_advice(folder, files, project)}")
     transforms = tuple(_transforms(files))
-    root = "wwwroot/" if kind == "static" and not _static_pages(files, web, "") else ""
+    root = "wwwroot/" if kind == "static" and not static_pages(files, web).front else ""
     on_windows = kind != "static" and (program is None or program.needs != "linux")
     return Site(
         folder=folder,
@@ -137,10 +126,10 @@ def read_site(folder: Path) -> Site:
         project=project,
         config=config,
         transforms=transforms,
-        removes_twice=removed_twice(folder, transforms),
         settings=settings,
         setting_names=tuple(dict.fromkeys(name for name, _ in values)),
-        templates=tuple(templates(folder, files)),
+        texts=read_texts(folder, files, transforms),
+        pages=_pages(kind, root, files, web),
         web=web,
         applications=tuple(_applications(folder, files)) if kind == "framework" else (),
         has_data=any(name.lower().startswith("app_data/") for name in files),
@@ -148,19 +137,14 @@ def read_site(folder: Path) -> Site:
         has_asp=any(name.lower().endswith(".asp") for name in files),
         has_pages=any(name.startswith("wwwroot/") for name in files),
         verifies_files=any(name.endswith("service-worker-assets.js") for name in files),
-        with_passwords=tuple(with_passwords(folder, files)),
-        components=tuple(components(folder, files)),
-        front_pages=tuple(_static_pages(files, web, root)) if kind == "static" else (),
-        page_to_ask=page_to_ask(files, web) if kind in ("framework", "classic-asp") else "/",
-        missing_page=web.missing_page if root + web.missing_page in known else "",
         setting_concerns=tuple(concerns_of(values, on_windows=on_windows)),
     )
 
 
-def _static_pages(files: Collection[str], web: WebConfig, root: str) -> list[str]:
-    """Pages that a browser is shown for the folder itself; what needs a server's program is none."""
-    wanted = STATIC_DOCUMENTS | {name.lower() for name in web.documents if name.lower().endswith((".html", ".htm"))}
-    return [name for name in front_pages(files, web, root) if name.lower() in wanted]
+def _pages(kind: Kind, root: str, files: Sequence[str], web: WebConfig) -> Pages:
+    if kind == "core":
+        return Pages()
+    return static_pages(files, web, root) if kind == "static" else pages_of_program(files, web)
 
 
 def _files(folder: Path) -> Iterator[str]:
@@ -183,7 +167,7 @@ def _kind(files: Collection[str], web: WebConfig, program: Program | None) -> Ki
         return "framework"
     if any(name.endswith(".asp") for name in lower):
         return "classic-asp"
-    return "static" if any(_static_pages(files, web, root) for root in ("", "wwwroot/")) else None
+    return "static" if any(static_pages(files, web, root).front for root in ("", "wwwroot/")) else None
 
 
 def _is_code(name: str) -> bool:

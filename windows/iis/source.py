@@ -87,11 +87,11 @@ def manifest(site: Site, name: str) -> str:
 
 def _transform_lines(site: Site) -> list[str]:
     lines: list[str] = []
-    if site.templates:
-        lines.append(f"  substitute: {_listed(site.templates)}   # #{{...}} in these")
+    if site.texts.templates:
+        lines.append(f"  substitute: {_listed(site.texts.templates)}   # #{{...}} in these")
     if site.kind == "framework" or site.transforms:
         lines += _transform_comment(site)
-        lines.append("  config-transforms: {automatic: true}" if not site.removes_twice else _LENIENT)
+        lines.append("  config-transforms: {automatic: true}" if not site.texts.removes_twice else _LENIENT)
     names = list(dict.fromkeys(name for web in site.webs for name in web.settings))
     if names and site.kind != "static":
         lines += ["  # A variable of the same name replaces one of:", *_wrapped(names), "  config-variables: true"]
@@ -116,7 +116,7 @@ def step(site: Site, name: str) -> str:
     if site.web.net_tcp and site.kind == "framework":
         ports += ', "808:808"'
     # IIS in a new container takes its time, and the first request compiles the pages.
-    health = f"{{http: {site.page_to_ask}{', timeout: 180' if site.for_windows else ''}}}"
+    health = f"{{http: {site.pages.ask}{', timeout: 180' if site.for_windows else ''}}}"
     environment = ", ".join(f'{each}: "#{{{each}}}"' for each in site.environment)
     by_windows = any(web.server.windows_authentication for web in site.webs) and site.kind == "framework"
     return (

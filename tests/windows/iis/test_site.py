@@ -13,7 +13,7 @@ from tests.windows.iis.site_files import ASSEMBLY, core_config, runtime, web_con
 from windows.iis.dockerfile import dockerfile
 from windows.iis.nginx import nginx_conf, untold_headers
 from windows.iis.site import Site, read_site
-from windows.iis.texts import templates
+from windows.iis.texts import read_texts
 
 OLD_COMPILER = (
     '<system.codedom><compilers><compiler><providerOption name="CompilerVersion" value="v3.5"/>'
@@ -316,7 +316,7 @@ def test_name_that_nginx_would_read_as_more_is_left_out(tmp_path: Path, page: st
     ],
 )
 def test_health_asks_what_answers(tmp_path: Path, files: dict[str, str | bytes], page: str) -> None:
-    assert read_site(write(tmp_path, {"web.config": web_config(), **files})).page_to_ask == page
+    assert read_site(write(tmp_path, {"web.config": web_config(), **files})).pages.ask == page
 
 
 @pytest.mark.parametrize(
@@ -334,12 +334,12 @@ def test_template_is_a_text_of_the_sites_own_with_a_token(
     tmp_path: Path, name: str, text: str, is_template: bool
 ) -> None:
     found = read_site(write(tmp_path, {"index.html": "x", name: text}))
-    assert found.templates == ((name,) if is_template else ())
+    assert found.texts.templates == ((name,) if is_template else ())
 
 
 def test_file_that_cannot_be_read_now_is_no_template(tmp_path: Path) -> None:
     write(tmp_path, {"a.html": "#{A}"})
-    assert list(templates(tmp_path, ["gone.html", "a.html"])) == ["a.html"]
+    assert read_texts(tmp_path, ["gone.html", "a.html"], []).templates == ("a.html",)
 
 
 def test_transforms_are_found_beside_any_configuration_file(tmp_path: Path) -> None:
