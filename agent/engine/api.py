@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -20,6 +19,7 @@ from agent.engine.container_logs import last_lines
 from agent.engine.failures import absent, explanation, is_timeout, registry_refusal, translated
 from agent.engine.networks import join, require_networks
 from agent.engine.posting import events, posted, refusal
+from agent.engine.removal import IN_PROGRESS, await_removal
 from agent.engine.transfer import follow_transfer
 from agent.engine.translate import checked_container, checked_image
 from agent.engine.way import Way
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
 
 TRANSFER_SILENCE = 600
 """Seconds without progress after which a pull or a push is given up."""
-
-_REMOVAL_SECONDS = 30.0
 
 
 class EngineHost:
@@ -186,9 +184,9 @@ class EngineHost:
             except absent():
                 return
             except _api_error() as error:
-                if "already in progress" not in explanation(error):
+                if IN_PROGRESS not in explanation(error):
                     raise
-                self._await_removal(name)
+                await_removal(self, name)
 
     def logs(self, container: str, tail: int) -> list[str]:
         found = self._inspected(container)
@@ -323,13 +321,6 @@ class EngineHost:
             if name == repository:
                 return digest
         raise RegistryError(f"{self._url}: pushed {reference}, but the engine does not say with which digest")
-
-    def _await_removal(self, name: str) -> None:
-        deadline = monotonic() + _REMOVAL_SECONDS
-        while self.inspect(name) is not None:
-            if monotonic() > deadline:
-                raise ContainerError(f"{self._url}: the engine is still removing {name}; try again later")
-            sleep(0.1)
 
     def _guarded(self, chunks: Iterable[bytes], doing: str) -> Iterator[bytes]:
         with self._calls(doing, ContainerError):

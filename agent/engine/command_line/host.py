@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from time import monotonic, sleep
 from typing import Any, TypeVar
 
 import msgspec
@@ -17,6 +16,7 @@ from agent.engine.command_line.program import CALL_SECONDS, DockerProgram, Ended
 from agent.engine.container_logs import each_line
 from agent.engine.failures import registry_refusal
 from agent.engine.networks import is_built_in, missing
+from agent.engine.removal import IN_PROGRESS, await_removal
 from agent.engine.shell import Shell
 from agent.engine.translate import checked_container, checked_image
 from agent.engine.way import Way
@@ -37,7 +37,6 @@ from agent.host import (
 TRANSFER_SECONDS = 3600.0
 TRANSFER_SILENCE = 600.0
 _INSPECTED_AT_ONCE = 20
-_REMOVAL_SECONDS = 30.0
 _ENGINE_SAYS = b"Error response from daemon: "
 
 T = TypeVar("T")
@@ -163,8 +162,8 @@ class CommandLineHost:
     def remove(self, container: str) -> None:
         ended = self._docker.run_surely(["rm", "--force", "--volumes", checked_container(container)])
         said = ended.said.lower()
-        if ended.status and "already in progress" in said:
-            self._await_removal(container)
+        if ended.status and IN_PROGRESS in said:
+            await_removal(self, container)
         elif ended.status and "no such container" not in said:
             self._docker.require(ended, f"remove {container}", ContainerError)
 
@@ -277,13 +276,6 @@ class CommandLineHost:
         if found is None:
             raise ContainerError(f"{self.url}: cannot {doing}: there is no such container")
         return found
-
-    def _await_removal(self, container: str) -> None:
-        deadline = monotonic() + _REMOVAL_SECONDS
-        while self.inspect(container) is not None:
-            if monotonic() > deadline:
-                raise ContainerError(f"{self.url}: the engine is still removing {container}; try again later")
-            sleep(0.1)
 
     def _checked(self, arguments: Sequence[str], doing: str, failure: type[Any]) -> Ended:
         return self._docker.require(self._docker.run_surely(arguments), doing, failure)
