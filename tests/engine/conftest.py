@@ -32,10 +32,14 @@ def memory_peer(unique_name: Callable[[str], str]) -> Peer:
 
 
 @pytest.fixture
-def engine_peer(
-    engine_host: ContainerHost, base_image: str, registry: str, unique_name: Callable[[str], str]
-) -> Peer:
-    return Peer(host=engine_host, image=base_image, registry=registry, name=unique_name)
+def peer_on(base_image: str, registry: str, unique_name: Callable[[str], str]) -> Callable[[ContainerHost], Peer]:
+    """A peer of the real engine, by one way to it."""
+    return lambda host: Peer(host=host, image=base_image, registry=registry, name=unique_name)
+
+
+@pytest.fixture
+def engine_peer(engine_host: ContainerHost, peer_on: Callable[[ContainerHost], Peer]) -> Peer:
+    return peer_on(engine_host)
 
 
 @pytest.fixture(scope="session")
@@ -47,17 +51,13 @@ def ssh_hosts(ssh_server: SSHServer) -> Iterator[dict[str, ContainerHost]]:
 
 
 @pytest.fixture
-def ssh_api_peer(
-    ssh_hosts: dict[str, ContainerHost], base_image: str, registry: str, unique_name: Callable[[str], str]
-) -> Peer:
-    return Peer(host=ssh_hosts["api"], image=base_image, registry=registry, name=unique_name)
+def ssh_api_peer(ssh_hosts: dict[str, ContainerHost], peer_on: Callable[[ContainerHost], Peer]) -> Peer:
+    return peer_on(ssh_hosts["api"])
 
 
 @pytest.fixture
-def ssh_cli_peer(
-    ssh_hosts: dict[str, ContainerHost], base_image: str, registry: str, unique_name: Callable[[str], str]
-) -> Peer:
-    return Peer(host=ssh_hosts["cli"], image=base_image, registry=registry, name=unique_name)
+def ssh_cli_peer(ssh_hosts: dict[str, ContainerHost], peer_on: Callable[[ContainerHost], Peer]) -> Peer:
+    return peer_on(ssh_hosts["cli"])
 
 
 @pytest.fixture(scope="session")
@@ -83,17 +83,13 @@ def winrm_hosts(
 
 
 @pytest.fixture
-def winrm_api_peer(
-    winrm_hosts: dict[str, ContainerHost], base_image: str, registry: str, unique_name: Callable[[str], str]
-) -> Peer:
-    return Peer(host=winrm_hosts["api"], image=base_image, registry=registry, name=unique_name)
+def winrm_api_peer(winrm_hosts: dict[str, ContainerHost], peer_on: Callable[[ContainerHost], Peer]) -> Peer:
+    return peer_on(winrm_hosts["api"])
 
 
 @pytest.fixture
-def winrm_cli_peer(
-    winrm_hosts: dict[str, ContainerHost], base_image: str, registry: str, unique_name: Callable[[str], str]
-) -> Peer:
-    return Peer(host=winrm_hosts["cli"], image=base_image, registry=registry, name=unique_name)
+def winrm_cli_peer(winrm_hosts: dict[str, ContainerHost], peer_on: Callable[[ContainerHost], Peer]) -> Peer:
+    return peer_on(winrm_hosts["cli"])
 
 
 @pytest.fixture(params=[pytest.param(name, marks=pytest.mark.system) for name in REAL])
