@@ -9,7 +9,6 @@ from urllib.parse import quote
 from windows.iis.web_config import WebConfig
 
 _IIS_DOCUMENTS = ("default.htm", "default.asp", "index.htm", "index.html", "default.aspx", "default.html")
-_ROUTED = ("global.asax", "default.cshtml", "index.cshtml", "app_code/_appstart.cshtml")
 _SERVICES = (".asmx", ".svc", ".asp", ".aspx")
 STATIC_DOCUMENTS = frozenset({"index.html", "index.htm", "default.htm", "default.html"})
 
@@ -24,6 +23,8 @@ class Pages:
     """What is shown for error 404."""
     ask: str = "/"
     """Tells whether the site works."""
+    certain: bool = True
+    """Whether the files show that something answers there."""
 
 
 def static_pages(files: Collection[str], web: WebConfig, root: str = "") -> Pages:
@@ -36,10 +37,15 @@ def static_pages(files: Collection[str], web: WebConfig, root: str = "") -> Page
 def pages_of_program(files: Sequence[str], web: WebConfig) -> Pages:
     """Where nothing would answer at `/`, as in a site of services, one of these is asked."""
     top = [name for name in files if "/" not in name]
-    if _front_pages(files, web) or {name.lower() for name in files}.intersection(_ROUTED):
+    if _front_pages(files, web) or any(name.lower().endswith((".cshtml", ".vbhtml")) for name in files):
         return Pages()
-    services = (name for suffix in _SERVICES for name in top if name.lower().endswith(suffix))
-    return Pages(ask=f"/{quote(next(services, ''))}")
+    services = [name for suffix in _SERVICES for name in top if name.lower().endswith(suffix)]
+    return Pages(ask=f"/{quote(services[0])}") if services else Pages(certain=False)
+
+
+def pages_of_core(files: Collection[str]) -> Pages:
+    """Of ASP.NET Core, whose pages are in its program; only what a browser loads beside them lies in files."""
+    return Pages(certain=any(name.startswith("wwwroot/") for name in files))
 
 
 def _front_pages(files: Collection[str], web: WebConfig, root: str = "") -> list[str]:

@@ -58,6 +58,11 @@ def replaceable(site: Site) -> list[str]:
 
 def concerns_for(site: Site) -> Iterator[str]:
     """A line for each thing to think of, the gravest first."""
+    if not site.pages.certain:
+        yield (
+            "whether anything answers at / cannot be seen: for an API that answers nothing there, name something "
+            "under health.http that it does answer"
+        )
     yield from site.setting_concerns
     if site.verifies_files and site.settings:
         yield (
@@ -141,11 +146,6 @@ def _of_core(site: Site, program: Program) -> Iterator[str]:
         yield (
             "which appsettings.*.json the program reads, ASPNETCORE_ENVIRONMENT decides, perhaps set on the old "
             "machine: it is in step.yaml now; give it for each environment"
-        )
-    if not site.has_pages:
-        yield (
-            "no page lies in wwwroot: if this is an API that answers nothing at /, name something under health.http "
-            "that it answers"
         )
     place = ", as volumes: [shop-keys:/root/.aspnet/DataProtection-Keys]" if program.needs == "linux" else ""
     yield f"keys for logins and forms end with each container; keep them in a database or on a volume{place}"

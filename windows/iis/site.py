@@ -10,7 +10,7 @@ from typing import Literal
 
 from agent.errors import InputError
 from windows.iis.assemblies import newest_runtime
-from windows.iis.pages import STATIC_DOCUMENTS, Pages, pages_of_program, static_pages
+from windows.iis.pages import STATIC_DOCUMENTS, Pages, pages_of_core, pages_of_program, static_pages
 from windows.iis.program import Program, find_program
 from windows.iis.settings import read_settings
 from windows.iis.texts import Texts, read_texts
@@ -64,8 +64,6 @@ class Site:
     has_services: bool = False
     """WCF's .svc files."""
     has_asp: bool = False
-    has_pages: bool = False
-    """Files that a browser shows, so that something answers at the root."""
     verifies_files: bool = False
     """A service worker that holds the hashes of the files."""
     setting_concerns: tuple[str, ...] = ()
@@ -135,7 +133,6 @@ def read_site(folder: Path) -> Site:
         has_data=any(name.lower().startswith("app_data/") for name in files),
         has_services=any(name.lower().endswith(".svc") for name in files),
         has_asp=any(name.lower().endswith(".asp") for name in files),
-        has_pages=any(name.startswith("wwwroot/") for name in files),
         verifies_files=any(name.endswith("service-worker-assets.js") for name in files),
         setting_concerns=tuple(concerns_of(values, on_windows=on_windows)),
     )
@@ -143,7 +140,7 @@ def read_site(folder: Path) -> Site:
 
 def _pages(kind: Kind, root: str, files: Sequence[str], web: WebConfig) -> Pages:
     if kind == "core":
-        return Pages()
+        return pages_of_core(files)
     return static_pages(files, web, root) if kind == "static" else pages_of_program(files, web)
 
 

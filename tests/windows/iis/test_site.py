@@ -311,12 +311,15 @@ def test_name_that_nginx_would_read_as_more_is_left_out(tmp_path: Path, page: st
         ({"Service.asmx": "x", "bin/A.dll": "x"}, "/Service.asmx"),
         ({"My Service.svc": "x"}, "/My%20Service.svc"),
         ({"Service.asmx": "x", "Default.aspx": "x"}, "/"),
-        ({"Service.asmx": "x", "Global.asax": "x"}, "/"),
-        ({"bin/A.dll": "x"}, "/"),
+        ({"Service.asmx": "x", "Global.asax": "x"}, "/Service.asmx"),
+        ({"bin/A.dll": "x"}, "/?"),
+        ({"Global.asax": "x", "bin/A.dll": "x"}, "/?"),
+        ({"Global.asax": "x", "Views/Home/Index.cshtml": "x"}, "/"),
     ],
 )
 def test_health_asks_what_answers(tmp_path: Path, files: dict[str, str | bytes], page: str) -> None:
-    assert read_site(write(tmp_path, {"web.config": web_config(), **files})).pages.ask == page
+    pages = read_site(write(tmp_path, {"web.config": web_config(), **files})).pages
+    assert pages.ask + "?" * (not pages.certain) == page
 
 
 @pytest.mark.parametrize(

@@ -242,7 +242,8 @@ def test_features_of_iis_that_go_into_the_image_are_told(tmp_path: Path) -> None
 
 def test_site_without_faults_hears_only_where_its_log_is(tmp_path: Path) -> None:
     state = '<sessionState mode="Custom"/><machineKey validationKey="#{MachineKey}" decryptionKey="#{Key}"/>'
-    written = begin(write(tmp_path / "site", {"Web.config": web_config(web=state)}), "Shop", tmp_path / "out")
+    files = {"Web.config": web_config(web=state), "Default.aspx": "x"}
+    written = begin(write(tmp_path / "site", dict(files)), "Shop", tmp_path / "out")
     assert len(written.notes) == 1
     assert "IIS's own log" in written.notes[0]
 
