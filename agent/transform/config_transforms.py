@@ -102,11 +102,10 @@ def _apply_one(run: _Run, step: Application) -> None:
     try:
         _transform(run, step)
     except TransformError:
+        source = run.workspace.name(Path(step.source))
         wild = "wildcard " if step.definition.is_transform_wildcard else ""
         run.messages.append(
-            error(
-                f"Could not transform the file '{step.source}' using the {wild}pattern '{step.definition.transform}'."
-            )
+            error(f"Could not transform the file '{source}' using the {wild}pattern '{step.definition.transform}'.")
         )
         raise
 
