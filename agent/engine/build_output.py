@@ -21,6 +21,7 @@ _LINES_KEPT = 40
 _STEP = re.compile(r"Step (\d+)/\d+ : ")
 _BUILT = re.compile(r"Successfully built ([0-9a-f]{6,64})\s*\Z")
 _EXIT = re.compile(r"The command '.*' returned a non-zero code: (\d+)|exit code: (\d+)\s*\Z", re.DOTALL)
+_UNREACHED = re.compile(r"no such host|i/o timeout|connection refused|request canceled|TLS handshake|: EOF\s*\Z")
 _MODERN = ("--mount=", "--network=", "--security=", "--link", "--chmod=", "--parents", "--exclude=")
 _SYNTAX = re.compile(r"dockerfile parse error (?:on )?line (\d+): (.*)", re.IGNORECASE | re.DOTALL)
 
@@ -89,7 +90,7 @@ def build_failure(source: Source, step: int, event: Event, printed: tuple[str, .
         )
     if match := _SYNTAX.search(text):
         return BuildError(f"{source.dockerfile}:{match[1]}: {one_line(match[2])}", output=printed)
-    return BuildError(f"{_place(source, step)}: {_reason(text)}", output=printed)
+    return BuildError(f"{_place(source, step)}: {_reason(text)}{_advice(source, step, text)}", output=printed)
 
 
 def decode_events(chunks: Iterable[bytes]) -> Iterator[Event]:
@@ -125,6 +126,14 @@ def _place(source: Source, step: int) -> str:
         return source.dockerfile
     instruction = source.instructions[step - 1]
     return f"{source.dockerfile}:{instruction.line}: {one_line(instruction.text, 120)}"
+
+
+def _advice(source: Source, step: int, text: str) -> str:
+    """Where the base image's registry is out of reach, which is not the Dockerfile's fault."""
+    begun = 1 <= step <= len(source.instructions)
+    if not begun or source.instructions[step - 1].keyword != "FROM" or not _UNREACHED.search(text):
+        return ""
+    return "; let the engine's machine reach that registry (its proxy is the engine's own), or name another base"
 
 
 def _reason(text: str) -> str:

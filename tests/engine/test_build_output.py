@@ -70,6 +70,13 @@ def test_full_disk_is_not_the_dockerfiles_fault() -> None:
     assert isinstance(error, StorageError)
 
 
+@pytest.mark.parametrize("reason", ["dial tcp: lookup r.io: no such host", "dial tcp 10.0.0.1:443: i/o timeout"])
+def test_base_image_out_of_reach_is_told_with_what_to_do(reason: str) -> None:
+    said = str(failure(step(1, "FROM base"), {"error": f'Get "https://r.io/v2/": {reason}'}))
+    assert "let the engine's machine reach that registry" in said
+    assert "let the engine's machine" not in str(failure(step(3, "RUN make"), {"error": reason}))
+
+
 def test_step_beyond_the_dockerfile_is_no_crash() -> None:
     assert str(failure(step(9, "RUN x"), {"error": "boom"})) == "Dockerfile: boom"
 
