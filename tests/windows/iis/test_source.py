@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -354,6 +355,13 @@ def test_commands_are_quoted_and_the_name_is_made_fit(tmp_path: Path, monkeypatc
     told = CliRunner().invoke(commands, ["init", "iis", "Contoso Shop (Größe)"]).output
     assert "dockwright pack 'Contoso Shop (Größe)' --id Contoso-Shop-Grosse --version 1.0.0" in told
     assert (tmp_path / "Contoso-Shop-Grosse-container" / "step.yaml").exists()
+
+
+def test_on_a_windows_machine_no_host_need_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = write(tmp_path / "my shop", {"Web.config": web_config()})
+    monkeypatch.setattr(sys, "platform", "win32")
+    *_, run = begin(site, "Shop", tmp_path / "my out").next_steps
+    assert run == f'dockwright run "{tmp_path / "my out"}" --variables "{tmp_path / "my out/variables/example.json"}"'
 
 
 def test_unknown_kind_is_told_with_the_known_ones() -> None:
