@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from agent.errors import BuildError
+from agent.errors import BuildError, HostError
 from agent.images.bases import base_credentials
 from agent.images.preflight import require_fitting_bases
 from agent.images.settings import BuildSettings
-from agent.images.unfinished import noting
+from agent.images.unfinished import noting, remove_cut
 
 if TYPE_CHECKING:
     from agent.host import BuildRequest, ContainerHost, Credentials, ImageInfo, LineSink
@@ -44,7 +44,15 @@ def build(
     asked = _asked(request, host)
     require_fitting_bases(asked, host, log)
     with journal.effect("build", "build", request.reference):
-        return host.build(asked, noting(output, journal))
+        return _built(asked, host, noting(output, journal))
+
+
+def _built(asked: BuildRequest, host: ContainerHost, output: LineSink) -> ImageInfo:
+    try:
+        return host.build(asked, output)
+    except HostError:
+        remove_cut(asked.labels, host)
+        raise
 
 
 def _asked(request: ImageRequest, host: ContainerHost) -> BuildRequest:

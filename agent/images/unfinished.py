@@ -7,8 +7,12 @@ recovers the run removes those that nothing else was built on.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
+
+from agent.errors import ContainerError, DockwrightError
 
 if TYPE_CHECKING:
     from agent.host import ContainerHost, ImageInfo, LineSink
@@ -23,6 +27,9 @@ _STEP = re.compile(r"Step \d+/\d+ : (\w+)(.*)", re.DOTALL)
 _MADE = re.compile(r" ---> ([0-9a-f]{12,64})\s*\Z|Successfully built ([0-9a-f]{12,64})\s*\Z")
 _WORD = re.compile(r"[\w./:-]+")
 _DEEPEST: Final = 130
+_AT_LEAST = 0.6
+_AT_MOST = 10.0
+_PAUSE = 0.2
 
 
 def noting(output: LineSink, journal: Effects) -> LineSink:
@@ -65,6 +72,31 @@ def left_by(effects: Sequence[EffectRecord], host: ContainerHost) -> list[ImageI
         and image.id not in bases
         and any(_is(one, made) or _follows(one, begun) for one in _lineage(image, images, host))
     ]
+
+
+def remove_cut(labels: Mapping[str, str], host: ContainerHost) -> None:
+    """After the connection was lost during a build: what the engine still made of it, which has the labels and no
+    name. As far as that can be done: the loss is what is told."""
+
+    def left() -> list[ImageInfo]:
+        return [image for image in host.images(labels) if _is_unnamed(image)]
+
+    with suppress(DockwrightError):
+        remove_as_they_come(left, host, was_cut=True)
+
+
+def remove_as_they_come(left: Callable[[], list[ImageInfo]], host: ContainerHost, *, was_cut: bool) -> None:
+    """Of what `was_cut`, an engine ends the instruction or the pull that was under way, and only then sees that
+    nobody waits for it."""
+    now = time.monotonic()
+    earliest, latest = now + (_AT_LEAST if was_cut else 0), now + _AT_MOST
+    while (found := left()) or time.monotonic() < earliest:
+        for image in found:
+            with suppress(ContainerError):  # a container of another slot has the same image
+                host.remove_image(image.id)
+        if time.monotonic() > latest:
+            return
+        time.sleep(_PAUSE)
 
 
 def _note(journal: Effects, kind: str, name: str) -> None:

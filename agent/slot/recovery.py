@@ -6,7 +6,6 @@ serve, or the new ones do; what stands before them leads there, and nothing half
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -18,10 +17,6 @@ from agent.journal import EffectRecord, Journal, RunRecord
 from agent.labels import TEMPORARY
 
 Log = Callable[[str], None]
-
-_AT_LEAST = 0.6
-_AT_MOST = 10.0
-_PAUSE = 0.2
 
 
 def recover(slot: str, journal: Journal, connect: Callable[[], ContainerHost], log: Log) -> None:
@@ -86,16 +81,10 @@ def _forget_images(record: RunRecord, effects: list[EffectRecord], journal: Jour
 
 
 def _forget_unfinished(record: RunRecord, effects: list[EffectRecord], host: ContainerHost) -> None:
-    """The engine ends the instruction or the pull that was under way, and only then sees that nobody waits for it."""
+    from agent.images.unfinished import remove_as_they_come
+
     was_cut = any(effect.kind in ("build", "pull") and not effect.done for effect in effects)
-    now = time.monotonic()
-    earliest, latest = now + (_AT_LEAST if was_cut else 0), now + _AT_MOST
-    while (left := _unfinished(record, effects, host)) or time.monotonic() < earliest:
-        for image in left:
-            _forget(image.id, host)
-        if time.monotonic() > latest:
-            return
-        time.sleep(_PAUSE)
+    remove_as_they_come(lambda: _unfinished(record, effects, host), host, was_cut=was_cut)
 
 
 def _unfinished(record: RunRecord, effects: list[EffectRecord], host: ContainerHost) -> list[ImageInfo]:

@@ -1,11 +1,18 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
-from agent.host import ImageInfo
+import pytest
+
+from agent.errors import HostError
+from agent.host import BuildRequest, ImageInfo, LineSink
+from agent.images.build import ImageRequest, build
+from agent.images.settings import BuildSettings
 from agent.images.unfinished import LAYER, STEP, left_by, noting
 from agent.journal import EffectRecord
 from agent.testing import MemoryHost
+from tests.images.no_journal import NoJournal
 
 BASE, FIRST, SECOND, LAST = ("sha256:" + digit * 64 for digit in "abcd")
 BEGUN = "2026-11-23T10:00:00.000+00:00"
@@ -94,3 +101,24 @@ def test_a_run_that_built_nothing_asks_the_host_nothing() -> None:
     before = list(host.calls)
     assert left_by([], host) == []
     assert host.calls == before
+
+
+class LosingHost(MemoryHost):
+    """The connection is lost during a build, which the engine ends all the same."""
+
+    def build(self, request: BuildRequest, output: LineSink) -> ImageInfo:  # noqa: ARG002
+        self.put_image(ImageInfo(id=LAST, labels=request.labels))
+        raise HostError("the connection to the engine broke")
+
+
+def test_what_an_engine_made_of_a_build_that_was_lost_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n", encoding="utf-8")
+    host = LosingHost()
+    host.put_image(ImageInfo(id=FIRST, labels={"deployment": "1"}))
+    host.put_image(ImageInfo(id=SECOND, tags=("shop:1",), labels={"deployment": "2"}))
+    request = ImageRequest(
+        tree=tmp_path, reference="shop:2", settings=BuildSettings(), identity={}, labels={"deployment": "2"}
+    )
+    with pytest.raises(HostError, match="the connection to the engine broke"):
+        build(request, host, NoJournal(), lambda _line: None, lambda _line: None)
+    assert [image.id for image in host.images({})] == [FIRST, SECOND]

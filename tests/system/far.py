@@ -91,7 +91,8 @@ class FarSite:
         self.number += 1
         done = self.site.run(self.number)
         assert done.code == 0, done.stderr
-        assert self._faults(True) == []
+        faults = self._faults(True)
+        assert faults == [], faults
 
     def disturbed(self, what: str) -> Became:
         """One with whatever was ordered, and what became of it. AssertionError if that is not as it should be."""
@@ -117,6 +118,9 @@ class FarSite:
         for container in self.site.containers():
             self.site.host.remove(container.id)
         shutil.rmtree(self.site.home / "work")
+        for image in self.site.host.images(self._ours):
+            if not image.tags:
+                self.site.host.remove_image(image.id)
         self.clear()
         self.deploy()
         self.deploy()
@@ -124,7 +128,7 @@ class FarSite:
     def tidy(self) -> None:
         """Remove the images of earlier deployments: hundreds would take their time."""
         used = {container.image_id for container in self.site.containers()}
-        for image in self.site.host.images({"Octopus.Project.Id": f"Projects-{self.site.name}"}):
+        for image in self.site.host.images(self._ours):
             for tag in image.tags if image.id not in used else ():
                 if "-deployments-" in tag:
                     self.site.host.remove_image(tag)
@@ -132,6 +136,10 @@ class FarSite:
     @property
     def _engine(self) -> EngineSocket:
         return EngineSocket(self.site.host.url.removeprefix("unix://"))
+
+    @property
+    def _ours(self) -> dict[str, str]:
+        return {"Octopus.Project.Id": f"Projects-{self.site.name}"}
 
     @property
     def _page(self) -> str:
@@ -147,8 +155,7 @@ class FarSite:
             for one in applications
             if one.state == "created" or (one.labels[DEPLOYMENT] == deployment and not succeeded)
         ]
-        images = site.host.images({"Octopus.Project.Id": f"Projects-{site.name}"})
-        nameless = [one.id for one in images if not one.tags and not one.digests]
+        nameless = [one.id for one in site.host.images(self._ours) if not one.tags and not one.digests]
         found += [f"an image without a name is left: {one}" for one in nameless]
         return found + _settled(self._left_over)
 
