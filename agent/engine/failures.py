@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.client import IncompleteRead
 
 from agent.errors import ContainerError, DockwrightError, HostError, RegistryError, StorageError
 
@@ -65,7 +66,8 @@ def unreachable(where: str, doing: str, error: BaseException) -> HostError:
         return HostError(
             f"{where}: cannot {doing}: the engine did not answer in time; see whether it hangs (docker info)"
         )
-    reason = one_line(str(causes[-1]) or str(error))
+    cut = any(isinstance(cause, IncompleteRead) or "ended prematurely" in str(cause) for cause in causes)
+    reason = "its answer broke off" if cut else one_line(str(causes[-1]) or str(error))
     return HostError(f"{where}: cannot {doing}: the connection to the engine broke ({reason})")
 
 

@@ -183,6 +183,13 @@ def test_engine_that_goes_away_during_a_call_is_said(engine: FakeEngine, host: C
         host.start("web")
 
 
+@pytest.mark.parametrize("reply", ["breaks off", "breaks off between chunks"])
+def test_answer_that_breaks_off_is_said_as_that(engine: FakeEngine, host: ContainerHost, reply: str) -> None:
+    engine.reply = REPLIES[reply]
+    with pytest.raises(HostError, match=r"the connection to the engine broke \(its answer broke off\)"):
+        host.push("app:1", None, lambda _done, _total: None)
+
+
 RUNNING = response(200, b'{"Id": "abc", "State": {"Status": "running"}}')
 LINE = b"\x01\0\0\0\0\0\0\x27" + b"2026-11-23T11:30:00.000000000Z hello w\n"
 LOG = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + f"{len(LINE):x}\r\n".encode() + LINE + b"\r\n"
