@@ -20,7 +20,10 @@ class OtherMachine:
     """Has docker, of which `files` are what it keeps of its logins, and these programs."""
 
     programs: tuple[str, ...]
+    has_helper: bool = False
     files: dict[str, bytes] = field(default_factory=dict)
+    vault: dict[str, bytes] = field(default_factory=dict)
+    """What docker gives to its credential helper."""
     url: str = "winrm://jane@machine"
     address: str = "machine"
     operating_system: OperatingSystem = "windows"
@@ -30,18 +33,37 @@ class OtherMachine:
         if program in self.programs:
             del self.files[arguments[-1]]
         elif program == "docker":
-            folder = arguments[0].removeprefix("--config=")
-            self.files[folder] = b"".join(command.standard_input or ()) if arguments[1] == "login" else b""
+            self._docker(arguments[0].removeprefix("--config="), arguments[1:], command, error)
         else:
             error(f"{program}: not found".encode())
             return NO_SUCH_PROGRAM
         return 0
+
+    def _docker(self, folder: str, arguments: list[str], command: Command, error: ByteSink) -> None:
+        registry = arguments[-1]
+        if arguments[0] == "logout":
+            self.vault.pop(registry, None)
+            self.files[folder] = b""
+        elif self.has_helper:
+            self.vault[registry] = b"".join(command.standard_input or ())
+            self.files[folder] = b"helper"
+        else:
+            self.files[folder] = b"".join(command.standard_input or ())
+            error(b"WARNING! Your credentials are stored unencrypted in a file.\n")
 
     def open(self, command: Command) -> socket:
         raise AssertionError(command)
 
     def close(self) -> None:
         pass
+
+
+def test_login_that_a_credential_helper_took_does_not_stay_with_it() -> None:
+    machine = OtherMachine(("cmd",), has_helper=True)
+    logins = {name: Credentials(username="jane", password=SECRET) for name in ("one.test", "two.test")}
+    with logged_in(machine, DockerProgram(machine), logins):
+        assert machine.vault == {"one.test": SECRET.encode(), "two.test": SECRET.encode()}
+    assert machine.vault == machine.files == {}
 
 
 @pytest.mark.parametrize("programs", [("cmd",), ("rm",), ()])

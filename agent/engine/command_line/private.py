@@ -30,20 +30,21 @@ def logged_in(shell: Shell, docker: DockerProgram, logins: Mapping[str, Credenti
     """The name of the folder, for `docker --config`; "" without logins.
 
     The passwords travel by standard input. Windows has no program that would write it to a file as it is, so
-    docker itself does it there.
+    docker itself does it there. Where it finds a credential helper, it gives the password to that, unasked.
     """
     if not logins:
         yield ""
         return
     folder = f"{_PREFIX}{secrets.token_hex(8)}"
+    elsewhere: set[str] = set()
     try:
         if shell.operating_system == "windows":
-            _log_in(docker, folder, logins)
+            _log_in(docker, folder, logins, elsewhere)
         else:
             _write(shell, folder, logins)
         yield folder
     finally:
-        _remove(shell, docker, folder, logins)
+        _remove(shell, docker, folder, logins, elsewhere)
 
 
 def _write(shell: Shell, folder: str, logins: Mapping[str, Credentials]) -> None:
@@ -53,20 +54,26 @@ def _write(shell: Shell, folder: str, logins: Mapping[str, Credentials]) -> None
         raise HostError(f"{shell.url}: no private folder can be made in the login's home ({ended.said}); make room")
 
 
-def _log_in(docker: DockerProgram, folder: str, logins: Mapping[str, Credentials]) -> None:
+def _log_in(docker: DockerProgram, folder: str, logins: Mapping[str, Credentials], elsewhere: set[str]) -> None:
+    """What docker does not say to be in its file, unencrypted, counts as `elsewhere`."""
     for registry, credentials in logins.items():
+        elsewhere.add(registry)
         arguments = ["login", f"--username={credentials.username}", "--password-stdin", registry]
         ended = docker.run_surely(arguments, configuration=folder, given=[credentials.password.encode()])
         if ended.status:
             raise registry_refusal("log in to", registry, ended.said)
+        if b"unencrypted" in ended.output + ended.errors:
+            elsewhere.discard(registry)
 
 
-def _remove(shell: Shell, docker: DockerProgram, folder: str, logins: Mapping[str, Credentials]) -> None:
+def _remove(
+    shell: Shell, docker: DockerProgram, folder: str, logins: Mapping[str, Credentials], elsewhere: set[str]
+) -> None:
     """Whatever goes wrong with it, it is tried again: a login must not stay."""
     for pause in _PAUSES:
         sleep(pause)
         try:
-            _remove_once(shell, docker, folder, logins)
+            _remove_once(shell, docker, folder, logins, elsewhere)
         except HostError as error:
             failure = error
         else:
@@ -77,13 +84,20 @@ def _remove(shell: Shell, docker: DockerProgram, folder: str, logins: Mapping[st
     ) from failure
 
 
-def _remove_once(shell: Shell, docker: DockerProgram, folder: str, logins: Mapping[str, Credentials]) -> None:
+def _remove_once(
+    shell: Shell, docker: DockerProgram, folder: str, logins: Mapping[str, Credentials], elsewhere: set[str]
+) -> None:
     """Where there is no cmd.exe another system is behind WinRM; and docker itself forgets logins on any."""
     if shell.operating_system != "windows":
         _run(shell, ["sh", "-c", _REMOVE, "sh", folder])
-    elif _run(shell, ["cmd", "/c", "rmdir", "/s", "/q", folder]).status != NO_SUCH_PROGRAM:
         return
-    elif _run(shell, ["rm", "-rf", "--", folder]).status:
+    for registry in tuple(elsewhere):
+        ended = docker.run_surely(["logout", registry], configuration=folder)
+        docker.require(ended, f"log out of {registry}", HostError)
+        elsewhere.discard(registry)
+    if _run(shell, ["cmd", "/c", "rmdir", "/s", "/q", folder]).status != NO_SUCH_PROGRAM:
+        return
+    if _run(shell, ["rm", "-rf", "--", folder]).status:
         for registry in logins:
             docker.run_surely(["logout", registry], configuration=folder)
 

@@ -18,6 +18,7 @@ from tests.winrm.settings import Mishap
 
 _DOCKER = """#!/bin/sh
 mkdir -p "${1#--config=}" && cat > "${1#--config=}/config.json"
+echo 'WARNING! Your credentials are stored unencrypted in a file.' >&2
 """
 
 
