@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -14,6 +15,7 @@ from agent.errors import DockwrightError, HostError
 
 CALL_SECONDS = 120.0
 NO_SUCH_PROGRAM = 127
+_ENGINE = re.compile(r"(?:unix|npipe|tcp|ssh)://\S{1,500}")
 _ERRORS_KEPT = 256 * 1024
 
 
@@ -63,10 +65,15 @@ class _Queue:
 
 
 class DockerProgram:
-    """Runs `docker` over a shell. `configuration` is a folder of logins there, where one is needed."""
+    """Runs `docker` over a shell. `configuration` is a folder of logins there, where one is needed.
+
+    Such a folder takes the place of the user's own, which may name an engine (`docker context use`): that is told
+    beside it, lest one command speak to another engine than the next.
+    """
 
     def __init__(self, shell: Shell) -> None:
         self._shell = shell
+        self._engine: str | None = None
 
     @property
     def where(self) -> str:
@@ -135,14 +142,22 @@ class DockerProgram:
         timeout: float,
         silence: float = 0,
     ) -> Command:
-        before = ["docker", f"--config={configuration}"] if configuration else ["docker"]
+        before = [f"--config={configuration}", *self._own_engine()] if configuration else []
         return Command(
-            arguments=[*before, *arguments],
+            arguments=["docker", *before, *arguments],
             environment=environment or {},
             standard_input=given,
             timeout=timeout,
             silence=silence,
         )
+
+    def _own_engine(self) -> list[str]:
+        """Asked once; a docker that knows no contexts has its engine from elsewhere."""
+        if self._engine is None:
+            said = self.run_surely(["context", "inspect", "--format={{.Endpoints.docker.Host}}"])
+            found = said.output.decode("utf-8", "replace").strip() if said.status == 0 else ""
+            self._engine = found if _ENGINE.fullmatch(found) else ""
+        return [f"--host={self._engine}"] if self._engine else []
 
     def _pieces(self, command: Command, ended: Ended) -> Iterator[tuple[int, bytes]]:
         """In a thread of its own, so that whoever reads may take the time it wants, or leave."""
