@@ -103,11 +103,14 @@ def _succeeds(command: list[str], environment: Mapping[str, str]) -> tuple[bool,
 
 
 def _configuration(credentials: Mapping[str, Credentials]) -> str:
-    """`config.json`; plugins that the user installed for himself are still found."""
+    """`config.json`; plugins that the user installed for himself are still found.
+
+    With a table that is empty docker would ask whatever credential helper it finds, and wait for it.
+    """
     home = user_home()
     plugins = [str(home / ".docker" / "cli-plugins")] if home else []
     found = [folder for folder in plugins if Path(folder).is_dir()]
-    return json.dumps({"auths": auths(credentials), "cliPluginsExtraDirs": found})
+    return json.dumps({"auths": auths(credentials) or {"": {}}, "cliPluginsExtraDirs": found})
 
 
 def _login(login: Credentials) -> dict[str, str]:
