@@ -10,7 +10,7 @@ from time import monotonic, sleep
 from agent.errors import HostError
 from windows.winrm import certificates, envelopes, failures
 from windows.winrm.target import Target
-from windows.winrm.wire import Fault, LoginLost, Lost, TooLarge, Wire
+from windows.winrm.wire import Fault, LoginLost, Lost, TooLarge, Wire, Wordless
 
 PATIENCE = 90.0
 """Seconds for which a machine that was there before is looked for again."""
@@ -35,6 +35,7 @@ class Connection:
         self._idle: list[tuple[Wire, float]] = []
         self._lock = threading.Lock()
         self._met = False
+        self._spoke = False
         self._closed = False
         self._envelope_kb = 0
 
@@ -86,10 +87,10 @@ class Connection:
                     sealed = wire.seal(envelope)
                     self._met = self._met or self.target.logs_in_first
                     answer = wire.post(sealed, seconds)
-                    self._met = True
+                    self._met = self._spoke = True
                     return answer
             except Fault:
-                self._met = True
+                self._met = self._spoke = True
                 raise
             except Lost as lost:
                 passed = monotonic() + pause - began
@@ -99,6 +100,8 @@ class Connection:
                 if not self._met and self.target.login == "certificate":
                     raise certificates.perhaps_refused(self.target, str(lost)) from lost
                 if not (repeatable or lost.unheard):
+                    raise
+                if isinstance(lost, Wordless) and not self._spoke and passed > FIRST_PATIENCE:
                     raise
                 if passed > self._patience:
                     self._met = False  # whoever asks next need not wait as long again

@@ -38,6 +38,13 @@ class LoginLost(Lost):
         super().__init__(reason, unheard=True)
 
 
+class Wordless(Lost):
+    """An HTTP status without any message of WinRM's own."""
+
+    def __init__(self, status: int, hint: str) -> None:
+        super().__init__(f"HTTP {status}{hint}", unheard=False)
+
+
 class Fault(Exception):  # noqa: N818  the protocol's own word
     """The machine's own refusal, with its code."""
 
@@ -87,7 +94,7 @@ class Wire:
             raise TooLarge
         if status == 401:
             self._refused(response)
-        if status == 404:
+        if _is_foreign(response):
             raise failures.something_else(self._target)
         content = self._opened(response)
         fault = envelopes.read_fault(content) if status != 200 or b"Fault>" in content else None
@@ -96,7 +103,8 @@ class Wire:
         if status == 400:  # SOAP's own status for a fault of the sender; Windows gives it for foreign keys, too
             self._refused(response)
         if status != 200:
-            self._lose(f"HTTP {status}", unheard=False)
+            self.broken = True
+            raise Wordless(status, "" if self._target.is_encrypted else ", perhaps as messages are not encrypted")
         return content
 
     def close(self) -> None:
@@ -129,11 +137,13 @@ class Wire:
             raise (lost if lost.unheard else LoginLost(str(lost))) from lost.__cause__
         if response.status_code == 401:
             raise failures.refused(self._target, response)
-        if response.status_code == 404:
+        if _is_foreign(response):
             raise failures.something_else(self._target)
         if response.status_code != 200:
             self.broken = True
             raise LoginLost(f"HTTP {response.status_code} to the login")
+        if "Authorization" not in response.request.headers:  # it lets everybody in
+            raise failures.something_else(self._target)
         if self._target.seals:
             self._encryption = open_sealing(session, self._target)
 
@@ -173,6 +183,13 @@ class Wire:
     def _lose(self, reason: str, *, unheard: bool) -> NoReturn:
         self.broken = True
         raise Lost(reason, unheard=unheard)
+
+
+def _is_foreign(response: Response) -> bool:
+    """Whether WinRM never answers like this, nor a gateway before it that cannot reach it just now."""
+    if response.status_code == 200:
+        return "html" in response.headers.get("Content-Type", "").lower()
+    return response.status_code not in (400, 401, 408, 413, 429, 500, 502, 503, 504)
 
 
 def _prepared(session: Session, endpoint: str, body: bytes) -> PreparedRequest:
