@@ -86,6 +86,14 @@ def test_value_of_several_lines_is_refused_by_name_only(value: str) -> None:
     assert "a" not in str(refused.value).partition(" has ")[0].removeprefix("the environment variable")
 
 
+def test_variable_that_is_longer_than_docker_reads_is_refused() -> None:
+    longest = {"KEY": "x" * (65_535 - len("KEY="))}
+    assert environment_file(longest).endswith(b"x\n")
+    with pytest.raises(ContainerError, match="the environment variable KEY is too long") as refused:
+        environment_file({"KEY": longest["KEY"] + "x"})
+    assert "xx" not in str(refused.value)
+
+
 def test_build_takes_its_context_from_standard_input() -> None:
     request = BuildRequest(
         context=Path("/nowhere"),

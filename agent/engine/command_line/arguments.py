@@ -15,6 +15,8 @@ from agent.engine.translate import mount_type, security_options
 from agent.errors import ContainerError
 from agent.host import BuildRequest, ContainerSpec, HealthCommand, OperatingSystem, Port, Volume
 
+_LONGEST_LINE = 65_535
+
 
 def create_arguments(spec: ContainerSpec, system: OperatingSystem) -> list[str]:
     """`docker create`, without the environment, and in the first network only: see `environment_file`."""
@@ -66,12 +68,13 @@ def build_arguments(request: BuildRequest) -> list[str]:
 
 
 def environment_file(environment: Mapping[str, str]) -> bytes:
-    """What `--env-file` reads. ContainerError for a value of several lines, which it has no way to write."""
+    """What `--env-file` reads. ContainerError for a value of several lines, or a longer one than it reads."""
     for name, value in environment.items():
-        if "\n" in value or "\r" in value:
+        several = "\n" in value or "\r" in value
+        if several or len(f"{name}={value}".encode()) > _LONGEST_LINE:
             raise ContainerError(
-                f"the environment variable {name} has several lines, which the docker command line cannot take; "
-                "connect with engine=api"
+                f"the environment variable {name} {'has several lines' if several else 'is too long'}, which the "
+                "docker command line cannot take; connect with engine=api"
             )
     return "".join(f"{name}={value}\n" for name, value in environment.items()).encode()
 
