@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from secrets import token_hex
 
 import pytest
@@ -16,6 +17,8 @@ from agent.testing import MemoryHost
 from linux.sandbox import Sandbox
 from linux.ssh import connect as connect_ssh
 from tests.engine.peers import Peer, behave
+from tests.registry.fake_server import FakeServer
+from tests.registry.private_registry import guarding
 from tests.ssh.server import SSHServer
 from tests.winrm.server import prepared, serving
 from tests.winrm.settings import Settings
@@ -112,3 +115,18 @@ def free_port() -> int:
 @pytest.fixture
 def lines() -> list[str]:
     return []
+
+
+@pytest.fixture
+def context(tmp_path: Path, base_image: str) -> Path:
+    folder = tmp_path / "context"
+    folder.mkdir()
+    (folder / "Dockerfile").write_text(f"FROM {base_image}\nCOPY page.html /\n", encoding="utf-8")
+    (folder / "page.html").write_text("hello", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def private_registry(registry: str) -> Iterator[FakeServer]:
+    with guarding(registry) as door:
+        yield door

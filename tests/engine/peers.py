@@ -58,3 +58,11 @@ def _execute(command: tuple[str, ...]) -> Execution:
     if command == GREETS:
         return Execution(exit_code=5, output=("hello", "oops"))
     return Execution(exit_code=None, output=("begun",)) if command == HANGS else Execution(exit_code=127)
+
+
+def no_lines(_line: str) -> None:
+    """For a build whose output does not matter."""
+
+
+def no_progress(_done: int, _total: int) -> None:
+    """For a pull or a push."""

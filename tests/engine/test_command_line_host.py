@@ -14,8 +14,9 @@ from agent.errors import BuildError, ContainerError, HostError, RegistryError
 from agent.host import BuildRequest, ContainerHost, ContainerSpec, Credentials, HostAddress, Network
 from linux.sandbox import Sandbox
 from linux.ssh import connect
+from tests.engine.peers import no_lines, no_progress
 from tests.registry.fake_server import FakeServer
-from tests.registry.private_registry import JANE, guarding
+from tests.registry.private_registry import JANE
 from tests.ssh.server import serving
 
 Named = Callable[[str], str]
@@ -49,29 +50,6 @@ def watched(sandbox: Sandbox, tmp_path: Path) -> Iterator[Watched]:
         closing(connect(HostAddress(url=server.url(engine="cli")))) as host,
     ):
         yield Watched(host, folder / "calls", Path("~").expanduser())
-
-
-@pytest.fixture
-def context(tmp_path: Path, base_image: str) -> Path:
-    folder = tmp_path / "context"
-    folder.mkdir()
-    (folder / "Dockerfile").write_text(f"FROM {base_image}\nCOPY page.html /\n", encoding="utf-8")
-    (folder / "page.html").write_text("hello", encoding="utf-8")
-    return folder
-
-
-@pytest.fixture
-def private_registry(registry: str) -> Iterator[FakeServer]:
-    with guarding(registry) as door:
-        yield door
-
-
-def no_lines(_line: str) -> None:
-    pass
-
-
-def no_progress(_done: int, _total: int) -> None:
-    pass
 
 
 def test_logins_serve_one_command_and_leave_nothing_behind(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -10,33 +10,14 @@ import pytest
 
 from agent.errors import BuildError, ContainerError, RegistryError
 from agent.host import BuildRequest, ContainerHost, ContainerInfo, ContainerSpec, Credentials, Network, Volume
+from tests.engine.peers import no_lines, no_progress
+from tests.patience import PATIENCE
 from tests.registry.fake_server import FakeServer
-from tests.registry.private_registry import JANE, guarding
-
-
-@pytest.fixture
-def context(tmp_path: Path, base_image: str) -> Path:
-    (tmp_path / "Dockerfile").write_text(f"FROM {base_image}\nCOPY page.html /\n", encoding="utf-8")
-    (tmp_path / "page.html").write_text("hello", encoding="utf-8")
-    return tmp_path
-
-
-@pytest.fixture
-def private_registry(registry: str) -> Iterator[FakeServer]:
-    with guarding(registry) as door:
-        yield door
-
-
-def no_lines(_line: str) -> None:
-    pass
-
-
-def no_progress(_done: int, _total: int) -> None:
-    pass
+from tests.registry.private_registry import JANE
 
 
 def eventually(look: Callable[[], ContainerInfo | None], right: Callable[[ContainerInfo], bool]) -> ContainerInfo:
-    deadline = monotonic() + 30
+    deadline = monotonic() + PATIENCE
     while True:
         info = look()
         if info and right(info):
