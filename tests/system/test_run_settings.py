@@ -23,12 +23,13 @@ def test_one_that_dies_after_its_first_good_answer_gives_way_to_the_old_one(site
 
 def test_variables_of_octopus_fill_in_and_limits_are_written_for_people(site: Site) -> None:
     site.step = site.step.replace(
-        '    ports: ["127.0.0.1:#{Site.Port}:80"]\n', "    memory: 64MB\n    cpus: 0.5\n    pids: 50\n"
+        '    ports: ["127.0.0.1:#{Site.Port}:80"]\n',
+        "    memory: 64MB\n    cpus: 0.5\n    pids: 50\n    ulimits: {nofile: 99}\n",
     )
     docker = {
         "Octopus.Action.Docker.PortMapping": json.dumps({"80": str(site.port)}),
         "Octopus.Action.Docker.EnvVariable": json.dumps({"IGNORED": "since the step has an environment"}),
-        "Octopus.Action.Docker.Args": "--hostname till --log-opt max-size=1m",
+        "Octopus.Action.Docker.Args": "--hostname till --log-opt max-size=1m --cap-drop NET_RAW --tmpfs /mem:size=1MB",
     }
     done = site.run(1, **docker)
     assert done.code == 0, done.stderr
@@ -42,6 +43,8 @@ def test_variables_of_octopus_fill_in_and_limits_are_written_for_people(site: Si
     host = found["HostConfig"]
     assert (host["Memory"], host["NanoCpus"], host["PidsLimit"]) == (64 * 1024**2, 500_000_000, 50)
     assert host["LogConfig"]["Config"] == {"max-size": "1m"}
+    assert host["Ulimits"] == [{"Name": "nofile", "Soft": 99, "Hard": 99}]
+    assert (host["CapDrop"], host["Tmpfs"]) == (["NET_RAW"], {"/mem": "size=1048576"})
 
 
 def test_setting_that_cannot_be_stops_nothing(site: Site) -> None:
