@@ -29,7 +29,7 @@ def test_variables_of_octopus_fill_in_and_limits_are_written_for_people(site: Si
     docker = {
         "Octopus.Action.Docker.PortMapping": json.dumps({"80": str(site.port)}),
         "Octopus.Action.Docker.EnvVariable": json.dumps({"IGNORED": "since the step has an environment"}),
-        "Octopus.Action.Docker.Args": "--hostname till --log-opt max-size=1m --cap-drop NET_RAW --tmpfs /mem:size=1MB",
+        "Octopus.Action.Docker.Args": "--hostname till --log-opt max-size=1m --cap-drop NET_RAW --tmpfs /m:size=1MB",
     }
     done = site.run(1, **docker)
     assert done.code == 0, done.stderr
@@ -44,7 +44,7 @@ def test_variables_of_octopus_fill_in_and_limits_are_written_for_people(site: Si
     assert (host["Memory"], host["NanoCpus"], host["PidsLimit"]) == (64 * 1024**2, 500_000_000, 50)
     assert host["LogConfig"]["Config"] == {"max-size": "1m"}
     assert host["Ulimits"] == [{"Name": "nofile", "Soft": 99, "Hard": 99}]
-    assert (host["CapDrop"], host["Tmpfs"]) == (["NET_RAW"], {"/mem": "size=1048576"})
+    assert (host["CapDrop"], host["Tmpfs"]) == (["NET_RAW"], {"/m": "size=1048576"})
 
 
 def test_setting_that_cannot_be_stops_nothing(site: Site) -> None:
