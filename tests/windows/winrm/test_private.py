@@ -18,6 +18,7 @@ from tests.winrm.settings import Mishap
 
 _DOCKER = """#!/bin/sh
 [ "$1" != context ] || exit 1
+[ "$2" != logout ] || exit 0
 mkdir -p "${1#--config=}" && cat > "${1#--config=}/config.json"
 echo 'WARNING! Your credentials are stored unencrypted in a file.' >&2
 """
