@@ -144,7 +144,7 @@ def _listened(process: RemoteProcess, feeder: Feeder | None, until: float) -> Re
         received = process.receive(until - monotonic())
     except HostError:
         if feeder is not None and feeder.failure is not None:
-            raise feeder.failure from None
+            raise feeder.failure from feeder.failure.__cause__
         raise
     if feeder is not None and feeder.failure is not None:
         raise feeder.failure
