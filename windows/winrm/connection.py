@@ -143,8 +143,13 @@ class Connection:
         frames = 2048 + (self._envelope_kb // 16 + 1) * 300 * (self.target.login == "credssp")
         return (self._envelope_kb * 1024 - frames) // 4 * 3
 
-    def shrink(self, doing: str) -> None:
-        """A message was refused as too large: send smaller ones. HostError when they are tiny already."""
+    def shrink(self, doing: str, size: int) -> None:
+        """A message of `size` bytes was too large: send smaller ones. HostError when they are tiny already.
+
+        Of one that was made before that is known, nothing new is learned.
+        """
+        if size > self.room:
+            return
         if self._envelope_kb <= 32:
             raise failures.too_small(self.target, doing)
         self._envelope_kb = _SMALL_KB if self._envelope_kb > _SMALL_KB else self._envelope_kb // 2

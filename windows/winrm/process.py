@@ -169,13 +169,17 @@ class RemoteProcess:
 
         While the machine is busy with what came before it is asked again, as long as `go_on` says so.
         """
-        if (taken := self._sent(lambda: sending.post(parcel), go_on)) is not None:
-            return taken
+        if len(parcel.data) <= self.room:
+            taken = self._sent(lambda: sending.post(parcel), go_on, len(parcel.data))
+            if taken is not None:
+                return taken
+        elif parcel.wire is not None:
+            parcel.wire.broken = True  # what was sealed after this has no place there any more
         rest = memoryview(parcel.data)
         while True:
             piece = bytes(rest[: self.room])
             last = len(piece) == len(rest)
-            taken = self._sent(partial(sending.post_again, piece, end=parcel.end and last), go_on)
+            taken = self._sent(partial(sending.post_again, piece, end=parcel.end and last), go_on, len(piece))
             if taken is False:
                 return False
             if taken:
@@ -197,14 +201,14 @@ class RemoteProcess:
         else:
             self._shells.delete(self._shell)
 
-    def _sent(self, post: Callable[[], None], go_on: Callable[[], bool]) -> bool | None:
+    def _sent(self, post: Callable[[], None], go_on: Callable[[], bool], size: int) -> bool | None:
         """None when it was too large and smaller pieces should be sent."""
         pause = 0.2
         while True:
             try:
                 post()
             except TooLarge:
-                self._connection.shrink(f"send input to '{self._what}'")
+                self._connection.shrink(f"send input to '{self._what}'", size)
                 return None
             except Lost as lost:
                 raise HostError(

@@ -57,7 +57,8 @@ def test_envelope_limit_is_read(open_machine: OpenMachine) -> None:
 
 def test_envelope_limit_that_may_not_be_read_is_found_out(open_machine: OpenMachine) -> None:
     machine = open_machine(max_envelope_kb=100, answers_configuration=False)
-    assert machine.run("cat", standard_input=[DATA]).output == DATA
+    whole = DATA * 5
+    assert machine.run("cat", standard_input=[whole]).output == whole
 
 
 def test_tiny_envelope_limit_is_told(open_machine: OpenMachine) -> None:

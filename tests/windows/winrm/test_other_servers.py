@@ -19,7 +19,8 @@ from windows.winrm import WinRMShell, envelopes, failures
 from windows.winrm.target import read
 
 ENVELOPE = f'<e:Envelope xmlns:e="{soap.ENVELOPE}"><e:Body>%s</e:Body></e:Envelope>'
-FAULT = "<e:Fault><e:Code><e:Value>e:Receiver</e:Value>%s</e:Code><e:Reason><e:Text>Not now.</e:Text></e:Reason></e:Fault>"
+REASON = "<e:Reason><e:Text>Not now.</e:Text></e:Reason>"
+FAULT = f"<e:Fault><e:Code><e:Value>e:Receiver</e:Value>%s</e:Code>{REASON}</e:Fault>"
 
 
 @pytest.mark.parametrize(
