@@ -39,7 +39,7 @@ def order(proxy: CuttingProxy, kind: Kind, moment: int, *sides: Side) -> None:
     proxy.counts = sides or ("up", "down")
     proxy.pieces, proxy.cuts, proxy.cut_at = 0, 0, moment
     proxy.after, proxy.stalls = kind == "cut-after", kind == "stall"
-    proxy.away = AWAY_SECONDS if kind == "away" else 0
+    proxy.away, proxy.away_until = AWAY_SECONDS if kind == "away" else 0, 0
 
 
 def undisturbed(far: FarSite, proxy: CuttingProxy, *sides: Side) -> int:

@@ -58,6 +58,7 @@ class WinRMServer:
         with self._lock:
             self.mishaps = list(mishaps)
             self.happened = 0
+            self.away_until = 0
             self._counts = {}
 
     def mishap(self, action: str) -> Mishap | None:
