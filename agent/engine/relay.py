@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 
 from agent.engine.private import private_folder
 from agent.errors import DockwrightError, HostError
@@ -20,20 +21,27 @@ _SECONDS = 60.0
 def relayed(open_stream: StreamOpener, engine: str) -> Iterator[str]:
     """The URL of a socket in a private folder that leads to the engine while the block runs.
 
-    HostError where this machine has no such sockets. `engine` is for errors.
+    HostError where this machine has no such sockets, or no folder for one. `engine` is for errors.
     """
     if not hasattr(socket, "AF_UNIX"):
         raise HostError(f"{engine}: build secrets need an engine on this machine; run the agent where the engine is")
     with private_folder() as folder, closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as listener:
         path = folder / "engine.sock"
-        listener.bind(str(path))
-        listener.listen()
+        _listen(listener, path)
         threading.Thread(target=_serve, args=(listener, open_stream), daemon=True).start()
         try:
             yield f"unix://{path}"
         finally:
             with suppress(OSError):
                 listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
+
+
+def _listen(listener: socket.socket, path: Path) -> None:
+    try:
+        listener.bind(str(path))
+    except OSError as error:
+        raise HostError(f"{path} cannot be made ({error}); set TMPDIR to a folder with a short path") from error
+    listener.listen()
 
 
 def _serve(listener: socket.socket, open_stream: StreamOpener) -> None:

@@ -76,6 +76,8 @@ class SourceImage:
     def from_inputs(cls, context: StepContext) -> SourceImage:
         """InputError for a source that is not listed, or a registry and image that make no reference."""
         inputs = context.decode(Inputs)
+        if inputs.registry_username and not inputs.registry:
+            context.report.warning("step.yaml: inputs: registry-username is given, but no registry; it is not used")
         return cls(
             source=find_source(inputs.source, context.packages),
             registry=inputs.registry,

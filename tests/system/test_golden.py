@@ -122,10 +122,11 @@ def test_a_plan_pins_the_golden_image(site: Site, release: Release) -> None:
 
 
 def test_without_a_registry_the_engine_adds_the_layer(site: Site, release: Release) -> None:
-    site.step = STEP_WITH_RUN.replace('  registry: "#{Registry}"\n', "")
+    site.step = STEP_WITH_RUN.replace('  registry: "#{Registry}"\n', "  registry-username: jane\n")
     site.host.remove_image(release.image)
     done = deploy(site, release.image)
     assert done.code == 0, done.stderr
+    assert "registry-username is given, but no registry; it is not used" in done.stderr
     assert done.outputs["Digest"] == ""
     assert_configured(site)
 
