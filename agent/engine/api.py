@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 
 TRANSFER_SILENCE = 600
 """Seconds without progress after which a pull or a push is given up."""
+
+_CREATION_SECONDS = 3.0
 
 
 class EngineHost:
@@ -292,7 +295,7 @@ class EngineHost:
         try:
             return self._create(spec)
         except ContainerError:
-            if made := self._made(spec):  # what was lost was still under way, and has the name now
+            if made := self._made_soon(spec):
                 return made
             raise
 
@@ -302,6 +305,13 @@ class EngineHost:
             require_networks(self._client, spec.networks, self._url)
             answer = self._client.create_container_from_config(config, name=spec.name)  # type: ignore[no-untyped-call]
             return msgspec.convert(answer, wire.Created).id
+
+    def _made_soon(self, spec: ContainerSpec) -> str:
+        """What was lost may still be under way: it has the name first, and can be seen a little later."""
+        deadline = monotonic() + _CREATION_SECONDS
+        while not (made := self._made(spec)) and monotonic() < deadline:
+            sleep(0.1)
+        return made
 
     def _made(self, spec: ContainerSpec) -> str:
         """The id of the container that was to be made; "" if there is none, or another."""
