@@ -225,7 +225,7 @@ def test_a_proxy_that_goes_in_the_middle_leaves_the_old_one_running(
     place.deploy(1, behind_haproxy.way)
     going = threading.Timer(1, behind_haproxy.stop)
     going.start()
-    with pytest.raises(ContainerError, match="the next run or rollback on the slot will do it"):
+    with pytest.raises(ContainerError, match="a guard goes on trying"):
         place.deploy(2, behind_haproxy.way, BOOT="2")
     going.join()
     assert "1" in place.serving()
