@@ -60,9 +60,11 @@ def execute(client: APIClient, container: str, command: Sequence[str], output: L
 class LogPlace:
     """How far a log was read: `passed` entries stamped `anchor` or later, so that reading can be taken up there.
 
-    Entries of the two streams may be a little out of order, so the anchor stays a second or more behind.
+    Entries of the two streams may be a little out of order, so the anchor stays a second or more behind. Where the
+    `whole` log is read, there is none at first, for the second entry may be the earlier one.
     """
 
+    whole: bool
     anchor: str = ""
     passed: int = 0
     next_anchor: str = ""
@@ -70,8 +72,9 @@ class LogPlace:
     latest: str = ""
 
     def advance(self, stamp: str) -> None:
-        if not self.anchor:
-            self.anchor = self.next_anchor = self.latest = stamp
+        if not self.latest:
+            self.anchor = "" if self.whole else stamp
+            self.next_anchor = self.latest = stamp
         if stamp > self.latest:
             self.latest = stamp
             if stamp[:19] > self.next_anchor[:19]:
@@ -87,7 +90,7 @@ def _entries(client: APIClient, container: str, tail: int, silence: float) -> It
     A follower is taken up again after a silence and a restart. What an engine forgets to send to one (the last
     line, if it has no newline) is read when the container has ended.
     """
-    place = LogPlace()
+    place = LogPlace(whole=tail < 0)
     active = True
     while active:
         active = _is_active(client, container)
@@ -101,7 +104,7 @@ def _entries(client: APIClient, container: str, tail: int, silence: float) -> It
 
 
 def _wanted(place: LogPlace, tail: int, *, follow: bool) -> dict[str, str]:
-    """The query: only for the first time does `tail` count, later the place does."""
+    """The query: at first `tail` counts, later the place does."""
     begin = {"since": _seconds(place.anchor)} if place.anchor else {"tail": str(tail) if tail >= 0 else "all"}
     return {"stdout": "1", "stderr": "1", "timestamps": "1", "follow": str(int(follow)), **begin}
 

@@ -30,7 +30,7 @@ def test_log_is_taken_up_where_it_was_whatever_the_entries(steps: list[float], d
     for step in steps:
         now += step
         stamps.append(stamp(now + data.draw(st.sampled_from([0, 0, -0.0001]))))
-    place, read = LogPlace(), 0
+    place, read = LogPlace(whole=True), 0
     while read < len(stamps):
         again = [each for each in stamps if each >= place.anchor]
         fresh = again[place.passed :]
