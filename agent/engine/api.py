@@ -8,7 +8,7 @@ user's Docker configuration, and refuses names that Docker accepts.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
@@ -286,18 +286,21 @@ class EngineHost:
             call()
 
     def _created(self, spec: ContainerSpec) -> str:
-        """Its id, found by its name if the answer was lost. If the engine answers and has none, it is made now."""
-        try:
+        """Its id. If the answer is lost it is found by its name, or made now.
+
+        What was lost may still be under way: it has the name before it can be seen, and may yet give it back.
+        """
+        with suppress(HostError):
             return self._create(spec)
-        except HostError:
-            if made := self._made(spec):
-                return made
-        try:
-            return self._create(spec)
-        except ContainerError:
-            if made := self._made_soon(spec):
-                return made
-            raise
+        deadline = monotonic() + _CREATION_SECONDS
+        while not (made := self._made(spec)):
+            try:
+                return self._create(spec)
+            except ContainerError:
+                if monotonic() > deadline:
+                    raise
+            sleep(0.1)
+        return made
 
     def _create(self, spec: ContainerSpec) -> str:
         config = translate.container_config(spec)
@@ -305,13 +308,6 @@ class EngineHost:
             require_networks(self._client, spec.networks, self._url)
             answer = self._client.create_container_from_config(config, name=spec.name)  # type: ignore[no-untyped-call]
             return msgspec.convert(answer, wire.Created).id
-
-    def _made_soon(self, spec: ContainerSpec) -> str:
-        """What was lost may still be under way: it has the name first, and can be seen a little later."""
-        deadline = monotonic() + _CREATION_SECONDS
-        while not (made := self._made(spec)) and monotonic() < deadline:
-            sleep(0.1)
-        return made
 
     def _made(self, spec: ContainerSpec) -> str:
         """The id of the container that was to be made; "" if there is none, or another."""
