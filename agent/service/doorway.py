@@ -97,12 +97,12 @@ class Doorway:
             try:
                 connection, _ = await loop.sock_accept(self._listening)
             except OSError:  # no descriptor is left after all, or the visitor has gone again
-                self._send_away_slowest()
+                await self._send_away_slowest()
                 self._send_away_idlest()
                 await asyncio.sleep(PAUSE_SECONDS)
                 continue
-            if len(self._strangers) >= self._most_strangers:
-                self._send_away_slowest()
+            while len(self._strangers) >= self._most_strangers:
+                await self._send_away_slowest()
             task = loop.create_task(self._welcome(connection))
             self._strangers[task] = None
             task.add_done_callback(self._strangers.pop)
@@ -119,10 +119,12 @@ class Doorway:
             if len(self._inside) > self._most_inside and not self._send_away_idlest(protocol):
                 protocol.transport.abort()
 
-    def _send_away_slowest(self) -> None:
-        """The handshake that has taken longest is given up."""
-        if slowest := next((task for task in self._strangers if not task.cancelling()), None):
+    async def _send_away_slowest(self) -> None:
+        """The handshake that has taken longest is given up, and its socket closed before another is taken."""
+        if slowest := next(iter(self._strangers), None):
             slowest.cancel()
+            await asyncio.wait({slowest})
+            await asyncio.sleep(0)
 
     def _send_away_idlest(self, spared: object = None) -> bool:
         """End the connection on which nothing has been asked for longest; whether there was one."""
