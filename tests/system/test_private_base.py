@@ -36,6 +36,7 @@ packages: [{id: Shop.Sdi, version: 1.0.0}]
 IMAGE_PER_DEPLOYMENT = """\
 step: image-per-deployment
 inputs:
+  image: "#{Site.Name}"
   registry: "#{Door}"
   registry-username: jane
   registry-password: "#{Shop:Password}"
