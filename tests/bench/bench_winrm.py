@@ -47,11 +47,8 @@ def main() -> None:
             closing(connect(HostAddress(url=f"{address.url}&engine=api", password=address.password))) as api,
         ):
             hosts = {"unix socket": local, "WinRM, docker": cli, "WinRM, dial-stdio": api}
-            try:
-                build(local, context)
-                rates = measure(hosts, context)
-            finally:
-                local.remove_image(TAG)
+            build(local, context)
+            rates = measure(hosts, context)
         echoed = echo_rate(address)
         report(rates, echoed)
 
@@ -68,7 +65,10 @@ def measure(hosts: dict[str, ContainerHost], context: Path) -> dict[str, list[fl
 def build(host: ContainerHost, context: Path) -> float:
     """Seconds. The content is new each time, and does not compress."""
     (context / "blob").write_bytes(os.urandom(MEGABYTES * 1024 * 1024))
-    return timed(partial(host.build, BuildRequest(context=context, tags=(TAG,)), lambda _line: None))
+    try:
+        return timed(partial(host.build, BuildRequest(context=context, tags=(TAG,)), lambda _line: None))
+    finally:
+        host.remove_image(TAG)
 
 
 def echo_rate(address: HostAddress) -> float:
