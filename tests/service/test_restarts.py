@@ -26,4 +26,5 @@ def test_what_a_run_left_when_its_machine_went_down_is_put_right_when_the_listen
     with closing(Journal(agent.home / "journal.db", host=HERE)) as journal:
         journal.begin(NewRun(id="D-1", kind="deployment", slot="shop/test", host=HERE, **facts))
         agent.start()
-        eventually(lambda: journal.runs()[0].state == "interrupted")
+        eventually(lambda: journal.runs()[0].state != "running")
+        assert journal.runs()[0].state == "interrupted"
